@@ -1,0 +1,59 @@
+"""The orthogonal group O(n): rotations and reflections of R^n."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tannaka.category.group import Group, register
+from tannaka.diagrams.brauer import Brauer
+from tannaka.diagrams.diagram import Diagram
+from tannaka.diagrams.enumerate import brauer_diagrams, count_brauer_diagrams
+
+
+@register
+@dataclass(frozen=True, repr=False)
+class O(Group):  # noqa: E742
+    """The orthogonal group O(n) of real n x n matrices g with g.T @ g = 1.
+
+    Its equivariant maps are spanned by Brauer diagrams; there are none but 0 when k + l is odd.
+    Those without n + 1 pairwise non-nesting edges are a basis for every n; only when
+    2 n >= k + l is that all of them.
+    Source: arXiv:2212.08630, the Brauer spanning set. That the bounded diagrams are a basis: a
+    minor of size n + 1 of the Gram matrix vanishes and rewrites n + 1 non-nesting edges by
+    diagrams of larger sum of squared lengths; the Robinson-Schensted-Knuth count meets the
+    dimension.
+
+    >>> O(3).dimension(2, 2), O(1).dimension(2, 2), O(3).dimension(1, 2)
+    (3, 1, 0)
+    """
+
+    symbol: ClassVar[str] = "O"
+    family: ClassVar[type[Diagram]] = Brauer
+
+    def dimension(self, k: int, l: int) -> int:
+        """The number of perfect matchings of k + l points without n + 1 pairwise non-nesting edges."""
+        return count_brauer_diagrams(k + l, self.n)
+
+    def count(self, k: int, l: int) -> int:
+        """The number of perfect matchings of k + l points: (k + l - 1)!!, or 0 when k + l is odd."""
+        return count_brauer_diagrams(k + l)
+
+    def diagrams(self, k: int, l: int) -> Iterator[Brauer]:
+        """All Brauer diagrams k -> l."""
+        return brauer_diagrams(k, l)
+
+    def basis(self, k: int, l: int) -> Iterator[Brauer]:
+        """The Brauer diagrams k -> l without n + 1 pairwise non-nesting edges."""
+        return brauer_diagrams(k, l, chain=self.n)
+
+    def sample(self, rng: np.random.Generator | int | None = None) -> NDArray[np.float64]:
+        """A random element of the Haar measure (QR of a Gaussian matrix, signs fixed)."""
+        gaussian = np.random.default_rng(rng).standard_normal((self.n, self.n))
+        q, r = np.linalg.qr(gaussian)
+        haar: NDArray[np.float64] = q * np.sign(np.diagonal(r))
+        return haar

@@ -1,0 +1,28 @@
+"""Stage 4, backends: each writes a plan as the source text of one function, ``apply``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tannaka.codegen.backends import einsum
+from tannaka.codegen.plan import Plan
+from tannaka.diagrams.errors import BackendError
+
+BACKENDS: dict[str, Callable[[Plan], str]] = {"einsum": einsum.kernel}
+
+
+def backend(name: str) -> Callable[[Plan], str]:
+    """The backend of this name; ``"auto"`` is the best one there is.
+
+    Raises BackendError for an unknown one, with the names that there are.
+
+    >>> backend("cuda")
+    Traceback (most recent call last):
+    tannaka.diagrams.errors.BackendError: there is no backend 'cuda'; choose one of: auto, einsum
+    """
+    name = "einsum" if name == "auto" else name
+    if name not in BACKENDS:
+        raise BackendError(
+            f"there is no backend {name!r}; choose one of: {', '.join(['auto', *BACKENDS])}"
+        )
+    return BACKENDS[name]

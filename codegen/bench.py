@@ -1,0 +1,178 @@
+"""How fast a layer is, in ratios to what a user would write by hand, measured in one run."""
+
+from __future__ import annotations
+
+import math
+import platform
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.utils.benchmark import Timer
+
+from tannaka.category.group import Group
+from tannaka.category.hom import Hom
+from tannaka.codegen.backends.einsum import DIAGONAL
+from tannaka.codegen.build import HEADER, load_module
+from tannaka.codegen.modules import EquivariantLinear
+from tannaka.codegen.plan import indices, terms_summed
+from tannaka.diagrams.partition import SetPartition
+
+Forward = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The seconds of one call, forward alone and with the backward pass."""
+
+    name: str
+    forward: float
+    both: float
+
+
+def bench(
+    group: Group, k: int, l: int, *, channels: int = 32, batch: int = 8, seconds: float = 0.5
+) -> list[Timing]:
+    """Time the layer, its rivals, and the floor below which no code can go; float32.
+
+    The rivals have the same weight and are checked to give the same output: ``per diagram`` sums
+    one ``torch.einsum`` a diagram, ``dense`` multiplies by the assembled (n^l C) x (n^k C) matrix
+    (left out above 1 GiB). The ``floor`` moves the input and the output once, at this machine's
+    measured bandwidth, and does one channel mix per diagram on its through indices, at its measured
+    matrix product rate, whichever takes longer.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        layer = EquivariantLinear(group, k, l, channels, channels, bias=False)
+    n = group.n
+    x = torch.randn(batch, *(n,) * k, channels, requires_grad=True)
+    rivals: list[tuple[str, Forward]] = [("tannaka", layer), ("per diagram", _per_diagram(layer))]
+    if n ** (k + l) * max(4 * channels**2, 8 * len(layer.plan.basis)) <= 2**30:
+        rivals.append(("dense", _dense(layer)))
+    wanted = layer(x)
+    calls: dict[str, Callable[[], object]] = {}
+    for name, forward in rivals:
+        torch.testing.assert_close(forward(x), wanted, rtol=1e-3, atol=1e-3)
+        calls[name] = partial(_alone, forward, x)
+        calls[f"{name} both"] = partial(_both, forward, [x, *layer.parameters()], wanted)
+    found = _best(calls, seconds)
+    timings = [Timing(name, found[name], found[f"{name} both"]) for name, _ in rivals]
+    return [*timings, _floor(layer, batch, channels, seconds)]
+
+
+def report(timings: list[Timing]) -> Iterator[str]:
+    """A table of the timings, as ratios to the first of them, line by line."""
+    ours = timings[0]
+    yield f"{'':12} {'forward':>12} {'ratio':>8}   {'with backward':>13} {'ratio':>8}"
+    for t in timings:
+        yield (
+            f"{t.name:12} {t.forward * 1e3:9.3f} ms {t.forward / ours.forward:8.2f}   "
+            f"{t.both * 1e3:10.3f} ms {t.both / ours.both:8.2f}"
+        )
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    return (
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads, "
+        f"{platform.machine()}, Python {platform.python_version()}"
+    )
+
+
+def _alone(forward: Forward, x: Tensor) -> None:
+    with torch.no_grad():
+        forward(x)
+
+
+def _both(forward: Forward, inputs: list[Tensor], gradient: Tensor) -> None:
+    torch.autograd.grad(forward(inputs[0]), inputs, gradient.detach())
+
+
+def _best(calls: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
+    """The shortest time of each call. They take turns, so that a busy machine slows all alike."""
+    timers = {
+        name: Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
+        for name, call in calls.items()
+    }
+    rounds = 7
+    # A first, uncounted round warms up and says how many calls fill a round.
+    once = {name: timer.timeit(2).median for name, timer in timers.items()}
+    counts = {name: max(1, int(seconds / rounds / time)) for name, time in once.items()}
+    best = dict.fromkeys(timers, math.inf)
+    for _ in range(rounds):
+        for name, timer in timers.items():
+            best[name] = min(best[name], float(timer.timeit(counts[name]).median))
+    return best
+
+
+def _per_diagram(layer: EquivariantLinear) -> Forward:
+    """One einsum for each diagram, written into the diagonal that it reaches: code by hand."""
+    diagonal = load_module(HEADER + DIAGONAL, "diagonal").diagonal
+    n, k, l = layer.group.n, layer.in_order, layer.out_order
+    basis: tuple[SetPartition, ...] = layer.plan.basis
+
+    def forward(x: Tensor) -> Tensor:
+        y = x.new_zeros(*x.shape[: x.ndim - k - 1], *(n,) * l, layer.out_channels)
+        for diagram, weight in zip(basis, layer.weight, strict=True):
+            outputs, inputs = diagram.labels[:l], diagram.labels[l:]
+            through = [b for b in dict.fromkeys(outputs) if b in inputs]
+            read, kept = indices(inputs), indices(tuple(through))
+            z = torch.einsum(f"...{read}c,Zc->...{kept}Z", x, weight) / n ** terms_summed(diagram)
+            view, left = y, list(outputs)
+            while len(left) > len(set(left)):
+                b = next(i for i, label in enumerate(left) if label in left[:i])
+                view = diagonal(view, left.index(left[b]) - len(left) - 1, b - len(left) - 1)
+                del left[b]
+            place = (..., *(slice(None) if b in through else None for b in left), slice(None))
+            view += z[place]
+        return y
+
+    return forward
+
+
+def _dense(layer: EquivariantLinear) -> Forward:
+    """One product with the dense matrix, assembled from the weight at each call."""
+    n, k, l = layer.group.n, layer.in_order, layer.out_order
+    stack = torch.from_numpy(Hom(layer.group, k, l).matrices()).float()
+    stack /= torch.tensor([n ** terms_summed(d) for d in layer.plan.basis]).reshape(-1, 1, 1)
+
+    def forward(x: Tensor) -> Tensor:
+        matrix = torch.einsum("dpq,doi->qipo", stack, layer.weight)
+        matrix = matrix.reshape(n**k * layer.in_channels, n**l * layer.out_channels)
+        y = x.reshape(-1, matrix.shape[0]) @ matrix
+        return y.reshape(*x.shape[: x.ndim - k - 1], *(n,) * l, layer.out_channels)
+
+    return forward
+
+
+def _floor(layer: EquivariantLinear, batch: int, channels: int, seconds: float) -> Timing:
+    n = layer.group.n
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    source = torch.randn(2**24)
+    target = torch.empty_like(source)
+    best = _best({"product": lambda: a @ b, "copy": lambda: target.copy_(source)}, seconds)
+    flops_per_second, bytes_per_second = 2 * 1024**3 / best["product"], 2**27 / best["copy"]
+    moved = 4 * batch * channels * (n**layer.in_order + n**layer.out_order)
+    l = layer.out_order
+    through = [len(set(d.labels[:l]) & set(d.labels[l:])) for d in layer.plan.basis]
+    flops = sum(2 * batch * n**t * channels**2 for t in through)
+    forward = max(moved / bytes_per_second, flops / flops_per_second)
+    # Backward reads the gradient and the input and writes one gradient, and mixes channels twice.
+    backward = max(1.5 * moved / bytes_per_second, 2 * flops / flops_per_second)
+    return Timing("floor", forward, forward + backward)
+
+
+def growth(timings: list[tuple[int, float]]) -> float:
+    """The exponent a for which seconds grow as n^a, fitted through (n, seconds).
+
+    >>> round(growth([(2, 4.0), (4, 16.0), (8, 64.0)]), 6)
+    2.0
+    """
+    logs = [(math.log(n), math.log(seconds)) for n, seconds in timings]
+    mean_n = sum(a for a, _ in logs) / len(logs)
+    mean_s = sum(b for _, b in logs) / len(logs)
+    covariance = sum((a - mean_n) * (b - mean_s) for a, b in logs)
+    return covariance / sum((a - mean_n) ** 2 for a, _ in logs)

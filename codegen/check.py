@@ -1,0 +1,280 @@
+"""Is a function equivariant? Sampled, in float64, with a control that must fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tannaka.category.group import Group
+from tannaka.category.group import group as find_group
+from tannaka.category.hom import Hom
+from tannaka.codegen.build import load_module
+from tannaka.diagrams.errors import EquivarianceError
+
+TOLERANCE = {
+    torch.float64: 1e-10,
+    torch.float32: 1e-4,
+    torch.float16: 2e-2,
+    torch.bfloat16: 1e-1,
+}
+"""The largest relative error that rounding alone is allowed to cause."""
+
+
+@dataclass(frozen=True)
+class EquivarianceReport:
+    """What a check found: the worst relative error, and where."""
+
+    group: Group
+    k: int
+    l: int
+    error: float
+    """Largest entry of f(g x) - g f(x) over the largest entry of f(x), worst sample."""
+    tolerance: float
+    dtype: torch.dtype
+    element: NDArray[np.float64]
+    """The group element of the worst sample."""
+    samples: int
+    seed: int
+    control: float | None
+    """The error of a spoiled twin of f, which must exceed the tolerance; None where every linear
+    map V^k -> V^l commutes with the group, so that there is nothing to tell apart."""
+
+    def __str__(self) -> str:
+        sign = "<=" if self.error <= self.tolerance else ">"
+        control = "no control" if self.control is None else f"control {self.control:.0e}"
+        return (
+            f"{self.group} {self.k} -> {self.l}: error {self.error:.1e} {sign} {self.tolerance:.0e} "
+            f"({self.dtype}, {self.samples} group elements, seed {self.seed}, {control})"
+        )
+
+
+def equivariance_error(
+    f: Callable[[Tensor], Tensor],
+    group: Group | str | None = None,
+    k: int | None = None,
+    l: int | None = None,
+    **options: Any,
+) -> float:
+    """The worst relative error of f(g x) = g f(x) over sampled g; arguments as below.
+
+    >>> from tannaka.category import O
+    >>> equivariance_error(torch.relu, O(3), 1, 1) > 0.01
+    True
+    """
+    return measure(f, group, k, l, **options).error
+
+
+def assert_equivariant(
+    f: Callable[[Tensor], Tensor],
+    group: Group | str | None = None,
+    k: int | None = None,
+    l: int | None = None,
+    *,
+    tolerance: float | None = None,
+    allow_zero: bool = False,
+    **options: Any,
+) -> EquivarianceReport:
+    """Raise EquivarianceError unless f(g x) = g f(x) for sampled group elements g, to rounding.
+
+    ``f`` takes tensors of shape (*batch, n, ..., n, channels) with k axes of size n and returns
+    tensors with l of them. A tannaka layer, or a generated one, knows its group and orders; for any
+    other callable, name them. f is called as it is: in its own mode, on its own device and dtype.
+
+    The group acts in float64. The tolerance, relative to the largest entry of the output, is taken
+    by dtype from ``TOLERANCE`` unless given. The check refuses to pass when it could not have
+    failed: when the output is zero everywhere (unless ``allow_zero``) or not finite, when f gives
+    two answers to one question, and when a spoiled twin of f passes too.
+
+    Options: ``in_channels`` (default: the module's or its first submodule's that names them, else 2), ``batch_shape`` (2,), ``samples`` 8,
+    ``dtype`` and ``device`` (default: the first parameter's, else float64 on the CPU), ``seed`` 0.
+
+    >>> from tannaka.category import S
+    >>> print(assert_equivariant(lambda x: x - x.mean(-2, keepdim=True), S(5), 1, 1))
+    S(5) 1 -> 1: error ... <= 1e-10 (torch.float64, 8 group elements, seed 0, control ...)
+    """
+    __tracebackhide__ = True
+    report = measure(f, group, k, l, tolerance=tolerance, allow_zero=allow_zero, **options)
+    if not report.error <= report.tolerance:
+        raise EquivarianceError(
+            f"not equivariant: {report}; the worst group element is\n{report.element}"
+        )
+    return report
+
+
+def check_file(path: Path) -> list[tuple[str, EquivarianceReport]]:
+    """Run a generated file and check each of its layers, in float64 and in float32.
+
+    Raises EquivarianceError at the first that fails, ValueError where the file holds no layer that
+    names its group and orders.
+    """
+    file = load_module(path.read_text(encoding="utf-8"), path.stem)
+    layers = [
+        value
+        for value in vars(file).values()
+        if isinstance(value, type)
+        and issubclass(value, nn.Module)
+        and value.__module__ == file.__name__
+        and hasattr(value, "group")
+    ]
+    if not layers:
+        raise ValueError(f"{path} holds no layer that names its group and orders")
+    reports = []
+    for layer in layers:
+        for dtype in (torch.float64, torch.float32):
+            module = layer(dtype=dtype)
+            for parameter in module.parameters():
+                nn.init.normal_(parameter)  # so that a bias that starts at zero is tested too
+            allow_zero = _hom(module, None, None, None).dimension == 0
+            reports.append((layer.__name__, assert_equivariant(module, allow_zero=allow_zero)))
+    return reports
+
+
+def measure(
+    f: Callable[[Tensor], Tensor],
+    group: Group | str | None = None,
+    k: int | None = None,
+    l: int | None = None,
+    *,
+    in_channels: int | None = None,
+    batch_shape: Sequence[int] = (2,),
+    samples: int = 8,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+    tolerance: float | None = None,
+    allow_zero: bool = False,
+    seed: int = 0,
+) -> EquivarianceReport:
+    """Sample group elements and inputs; see :func:`assert_equivariant`."""
+    hom = _hom(f, group, k, l)
+    parameter = next(f.parameters(), None) if isinstance(f, nn.Module) else None
+    if parameter is not None:
+        dtype, device = dtype or parameter.dtype, device or parameter.device
+    dtype = dtype or torch.float64
+    if tolerance is None:
+        if dtype not in TOLERANCE:
+            raise ValueError(f"there is no standard tolerance for {dtype}: name one")
+        tolerance = TOLERANCE[dtype]
+    if samples < 1:
+        raise ValueError(f"samples must be at least 1, got {samples}")
+    channels = in_channels or _in_channels(f)
+    rng = np.random.default_rng(seed)
+    shape = (*batch_shape, *(hom.group.n,) * hom.k, channels)
+
+    def call(x: NDArray[Any]) -> NDArray[Any]:
+        with torch.no_grad():
+            y = f(torch.from_numpy(x).to(device=device, dtype=dtype))
+        return _output(y, hom, tuple(batch_shape))
+
+    everything = hom.dimension == hom.group.n ** (hom.k + hom.l)
+    worst, worst_element, control = -1.0, np.eye(hom.group.n), 0.0
+    for sample in range(samples):
+        # Drawn in the dtype of f, so that rounding the input is not counted as an error of f.
+        x = torch.from_numpy(rng.standard_normal(shape)).to(dtype).double().numpy()
+        g = _element(hom.group, rng, moving=sample == 0 and not everything)
+        y, moved = call(x), call(hom.group.act(g, x, hom.k))
+        size = float(np.abs(y).max(initial=0))
+        if sample == 0:
+            _check_first(size, float(np.abs(call(x) - y).max(initial=0)), tolerance, allow_zero)
+        wanted = hom.group.act(g, y, hom.l)
+        error = float(np.abs(moved - wanted).max(initial=0)) / (size or 1.0)
+        if error > worst:
+            worst, worst_element = error, g
+        spoiled = hom.group.act(g, _spoil(y, x, hom), hom.l)
+        twin = _spoil(moved, hom.group.act(g, x, hom.k), hom, like=(y, x))
+        control = max(control, float(np.abs(twin - spoiled).max(initial=0)) / (size or 1.0))
+    if not everything and not control > tolerance:
+        raise EquivarianceError(
+            f"the check cannot tell: a spoiled function has error {control:.1e}, within the "
+            f"tolerance {tolerance:.0e}; lower the tolerance or raise samples"
+        )
+    return EquivarianceReport(
+        group=hom.group,
+        k=hom.k,
+        l=hom.l,
+        error=worst,
+        tolerance=tolerance,
+        dtype=dtype,
+        element=worst_element,
+        samples=samples,
+        seed=seed,
+        control=None if everything else control,
+    )
+
+
+def _hom(f: object, group: Group | str | None, k: int | None, l: int | None) -> Hom:
+    """The Hom space that f claims to lie in, from the arguments or else from f itself."""
+    group = getattr(f, "group", None) if group is None else group
+    k = getattr(f, "in_order", None) if k is None else k
+    l = getattr(f, "out_order", None) if l is None else l
+    if group is None or k is None or l is None:
+        raise TypeError(
+            f"{type(f).__name__} does not say its group and orders: "
+            "call assert_equivariant(f, group, k, l)"
+        )
+    return Hom(find_group(group) if isinstance(group, str) else group, k, l)
+
+
+def _in_channels(f: object) -> int:
+    """The channels that f takes: its own, else those of its first submodule that names them."""
+    for module in f.modules() if isinstance(f, nn.Module) else (f,):
+        for name in ("in_channels", "in_features"):
+            if isinstance(channels := getattr(module, name, None), int):
+                return channels
+    return 2
+
+
+def _element(group: Group, rng: np.random.Generator, *, moving: bool) -> NDArray[np.float64]:
+    """A random element; with ``moving``, one that does not fix the first basis vector."""
+    g = group.sample(rng)
+    while moving and abs(g[0, 0] - 1) < 0.1:
+        g = group.sample(rng)
+    return g
+
+
+def _output(y: object, hom: Hom, batch_shape: tuple[int, ...]) -> NDArray[Any]:
+    if not isinstance(y, Tensor):
+        raise TypeError(f"the function must return a tensor, got {type(y).__name__}")
+    expected = (*batch_shape, *(hom.group.n,) * hom.l)
+    if tuple(y.shape[:-1]) != expected:
+        raise ValueError(
+            f"the function must return a tensor of shape ({', '.join(map(str, expected))}, "
+            f"channels), got {tuple(y.shape)}"
+        )
+    if not torch.isfinite(y).all():
+        raise EquivarianceError("the output holds NaN or infinity for a standard normal input")
+    result: NDArray[Any] = y.detach().cpu().double().numpy()
+    return result
+
+
+def _check_first(size: float, drift: float, tolerance: float, allow_zero: bool) -> None:
+    if size == 0 and not allow_zero:
+        raise EquivarianceError(
+            "the output is zero, so nothing was tested; pass allow_zero=True if it is meant to be"
+        )
+    if drift > tolerance * size:
+        raise EquivarianceError(
+            "the function gives two answers to one input (dropout in training mode?): "
+            "make it deterministic first"
+        )
+
+
+def _spoil(
+    y: NDArray[Any],
+    x: NDArray[Any],
+    hom: Hom,
+    like: tuple[NDArray[Any], NDArray[Any]] | None = None,
+) -> NDArray[Any]:
+    """Break equivariance at one entry: add the first entry of x to the first entry of y, scaled."""
+    size_y, size_x = (np.abs(a).max(initial=0) or 1.0 for a in (like or (y, x)))
+    y = y.copy()
+    first: Any = (..., *(0,) * hom.l, 0)
+    source: Any = (..., *(0,) * hom.k, 0)
+    y[first] += size_y / size_x * x[source]
+    return y

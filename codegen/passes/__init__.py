@@ -1,0 +1,22 @@
+"""The passes that make a plan fast, in the order in which they run; each is ``Plan -> Plan``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tannaka.codegen.passes.share import share_contractions, share_embeddings
+from tannaka.codegen.plan import Plan, verify
+
+Pass = tuple[str, Callable[[Plan], Plan]]
+
+PASSES: tuple[Pass, ...] = (
+    ("share contractions", share_contractions),
+    ("share embeddings", share_embeddings),
+)
+
+
+def optimise(plan: Plan, passes: tuple[Pass, ...] = PASSES) -> Plan:
+    """Run the passes in order; the plan is verified after each, by the pass's name."""
+    for name, run in passes:
+        plan = verify(run(plan), after=name)
+    return plan

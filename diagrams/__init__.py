@@ -1,0 +1,10 @@
+"""Stage 1, symbolic: diagrams, how they compose, and their pictures; finite combinatorics only."""
+
+from tannaka.diagrams.brauer import Brauer as Brauer
+from tannaka.diagrams.diagram import Diagram as Diagram
+from tannaka.diagrams.enumerate import brauer_diagrams as brauer_diagrams
+from tannaka.diagrams.enumerate import set_partitions as set_partitions
+from tannaka.diagrams.factor import Factorisation as Factorisation
+from tannaka.diagrams.factor import factor as factor
+from tannaka.diagrams.morphism import Morphism as Morphism
+from tannaka.diagrams.partition import SetPartition as SetPartition

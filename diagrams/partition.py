@@ -1,0 +1,164 @@
+"""Set-partition diagrams: the morphisms of the partition category, for S(n)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from tannaka.diagrams.diagram import Diagram, check_composable, check_family, order
+
+
+@dataclass(frozen=True, slots=True)
+class SetPartition(Diagram):
+    """A set-partition diagram dom -> cod: outputs are vertices 0..cod-1, then inputs.
+
+    ``labels[v]`` is the block of vertex v, as a restricted growth string: blocks are numbered in
+    the order in which they first appear, so equal diagrams have equal labels.
+
+    Its matrix for S(n), of shape (n**cod, n**dom), is 1 where the indices at the vertices of each
+    block agree and 0 elsewhere.
+    Source: arXiv:2212.08648, the diagram basis of Hom_{S_n}(V^k, V^l).
+
+    Raises TypeError or ValueError where the labels are not a restricted growth string of length
+    cod + dom; :meth:`from_blocks` takes blocks in any order.
+
+    >>> f = SetPartition(1, 2, (0, 0, 1))
+    >>> str(f)
+    '0 1 | 2'
+    >>> f.blocks
+    ((0, 1), (2,))
+    >>> str(f >> f.dagger())
+    'n (0 | 1)'
+    """
+
+    dom: int
+    cod: int
+    labels: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dom", order("dom", self.dom))
+        object.__setattr__(self, "cod", order("cod", self.cod))
+        labels = tuple(self.labels)
+        if len(labels) != self.dom + self.cod:
+            raise ValueError(
+                f"labels {labels} has length {len(labels)}, but a diagram {self.dom} -> {self.cod} "
+                f"has {self.dom + self.cod} vertices: {self.cod} outputs, then {self.dom} inputs"
+            )
+        canonical = restricted_growth(labels)
+        if labels != canonical:
+            raise ValueError(
+                f"labels {labels} is not a restricted growth string; "
+                f"the canonical form is {canonical}"
+            )
+        object.__setattr__(self, "labels", canonical)
+
+    @classmethod
+    def from_blocks(cls, dom: int, cod: int, blocks: Iterable[Iterable[int]]) -> Self:
+        """Build from the blocks, in any order; vertices not named are blocks of their own.
+
+        >>> SetPartition.from_blocks(1, 2, [(2, 0)])
+        SetPartition(dom=1, cod=2, labels=(0, 1, 0))
+        """
+        size = order("dom", dom) + order("cod", cod)
+        label: dict[int, tuple[str, int]] = {}
+        for name, block in enumerate(blocks):
+            for vertex in block:
+                if not 0 <= vertex < size:
+                    raise ValueError(
+                        f"vertex {vertex} is not one of the {size} vertices 0..{size - 1}"
+                    )
+                if vertex in label:
+                    raise ValueError(f"vertex {vertex} stands in two blocks, or twice in one")
+                label[vertex] = ("block", name)
+        labels = [label.get(vertex, ("alone", vertex)) for vertex in range(size)]
+        return cls(dom, cod, restricted_growth(labels))
+
+    @classmethod
+    def spider(cls, dom: int, cod: int) -> Self:
+        """The one-block diagram dom -> cod.
+
+        >>> str(SetPartition.spider(1, 2))
+        '0 1 2'
+        """
+        return cls(dom, cod, (0,) * (order("dom", dom) + order("cod", cod)))
+
+    @property
+    def blocks(self) -> tuple[tuple[int, ...], ...]:
+        """The blocks, as sorted vertex tuples, ordered by their least vertex."""
+        found: list[list[int]] = [[] for _ in set(self.labels)]
+        for vertex, label in enumerate(self.labels):
+            found[label].append(vertex)
+        return tuple(map(tuple, found))
+
+    def then(self, other: Self) -> tuple[Self, int]:
+        """Compose, and count the blocks closed in the middle.
+
+        With Phi the functor to matrices, of shape (n**cod, n**dom):
+        Phi(other) @ Phi(self) == n**closed * Phi(composite).
+        Raises CompositionError unless ``other.dom == self.cod``.
+        Source: arXiv:2304.14144, the vertical composition of the partition category.
+
+        >>> SetPartition(0, 2, (0, 0)).then(SetPartition(2, 0, (0, 0)))
+        (SetPartition(dom=0, cod=0, labels=()), 1)
+        """
+        check_composable(self, other)
+        # Points: outputs of other, the middle row, inputs of self.
+        middle = range(other.cod, other.cod + self.cod)
+        lower = (*middle, *range(middle.stop, middle.stop + self.dom))
+        upper = range(middle.stop)
+        parent = list(range(middle.stop + self.dom))
+        for points, labels in ((upper, other.labels), (lower, self.labels)):
+            first: dict[int, int] = {}
+            for point, label in zip(points, labels, strict=True):
+                _join(parent, point, first.setdefault(label, point))
+        roots = [_root(parent, point) for point in range(len(parent))]
+        outer = [*roots[: middle.start], *roots[middle.stop :]]
+        closed = len(set(roots)) - len(set(outer))
+        return type(self)(self.dom, other.cod, restricted_growth(outer)), closed
+
+    def tensor(self, other: Self) -> Self:
+        """Put ``other`` to the right; its matrix is the Kronecker product of the two.
+
+        >>> str(SetPartition.cup() @ SetPartition.cap())
+        '0 1 | 2 3'
+        """
+        check_family(self, other)
+        shifted = [label + len(self.labels) for label in other.labels]
+        labels = [
+            *self.labels[: self.cod],
+            *shifted[: other.cod],
+            *self.labels[self.cod :],
+            *shifted[other.cod :],
+        ]
+        return type(self)(self.dom + other.dom, self.cod + other.cod, restricted_growth(labels))
+
+    def dagger(self) -> Self:
+        """Flip upside down; the matrix is transposed.
+
+        >>> SetPartition(1, 2, (0, 0, 1)).dagger()
+        SetPartition(dom=2, cod=1, labels=(0, 1, 1))
+        """
+        labels = self.labels[self.cod :] + self.labels[: self.cod]
+        return type(self)(self.cod, self.dom, restricted_growth(labels))
+
+
+def restricted_growth(labels: Sequence[Hashable]) -> tuple[int, ...]:
+    """Number the labels in the order in which they first appear.
+
+    >>> restricted_growth((7, 3, 7))
+    (0, 1, 0)
+    """
+    number: dict[Hashable, int] = {}
+    return tuple(number.setdefault(label, len(number)) for label in labels)
+
+
+def _root(parent: list[int], point: int) -> int:
+    while parent[point] != point:
+        parent[point] = parent[parent[point]]
+        point = parent[point]
+    return point
+
+
+def _join(parent: list[int], a: int, b: int) -> None:
+    parent[_root(parent, a)] = _root(parent, b)

@@ -1,0 +1,207 @@
+"""The command line: ``tannaka dim``, ``basis``, ``generate``, ``verify``, ``bench``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tannaka import __version__
+from tannaka.category.group import group as find_group
+from tannaka.category.hom import Hom
+from tannaka.codegen.backends import BACKENDS
+from tannaka.codegen.generate import generate as write_layer
+from tannaka.diagrams.errors import TannakaError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Orders(click.ParamType[int]):
+    """A tensor order, so that "-1" and "two" get the library's own answer."""
+
+    name = "order"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            number = -1
+        if number < 0:
+            self.fail(f"{value!r} is not an order, an integer >= 0", param, ctx)
+        return number
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn what a user can cause into one clear line and exit status 1."""
+    try:
+        yield
+    except (TannakaError, ValueError, TypeError, ModuleNotFoundError) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+
+
+def _hom_arguments(command: F) -> F:
+    """Give a command the arguments GROUP K L, as one Hom space."""
+
+    @click.argument("group")
+    @click.argument("k", type=_Orders())
+    @click.argument("l", type=_Orders())
+    @wraps(command)
+    def wrapped(group: str, k: int, l: int, **options: Any) -> None:
+        with _failures():
+            command(Hom(find_group(group), k, l), **options)
+
+    return wrapped  # type: ignore[return-value]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Name a symmetry group, get its equivariant linear layers.
+
+    GROUP is a name such as "S(5)" or "O(3)"; K and L are the orders of input and output.
+    """
+
+
+@main.command()
+@_hom_arguments
+def dim(hom: Hom) -> None:
+    """Print the exact dimension of Hom(V^K, V^L).
+
+    Example: tannaka dim "S(34)" 2 2
+    """
+    click.echo(hom.dimension)
+
+
+@main.command()
+@_hom_arguments
+@click.option("--svg", type=click.Path(path_type=Path), help="Write the pictures into this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the basis as JSON.")
+def basis(hom: Hom, svg: Path | None, as_json: bool) -> None:
+    """Draw the basis of Hom(V^K, V^L).
+
+    Example: tannaka basis "O(3)" 2 2 --svg basis.svg
+    """
+    if as_json:
+        diagrams = [{"blocks": diagram.blocks} for diagram in hom.basis()]
+        orders = {"group": str(hom.group), "k": hom.k, "l": hom.l, "dimension": hom.dimension}
+        click.echo(json.dumps(orders | {"basis": diagrams}))
+        return
+    click.echo(hom)
+    if svg is None:
+        click.echo(hom.text(width=shutil.get_terminal_size().columns))
+    else:
+        svg.write_text(hom.svg(), encoding="utf-8")
+        click.echo(f"wrote {svg}")
+
+
+@main.command()
+@_hom_arguments
+@click.option("--channels", type=(int, int), default=(1, 1), show_default=True, metavar="IN OUT")
+@click.option("--backend", default="auto", show_default=True, help=f"auto, {', '.join(BACKENDS)}")
+@click.option("--reduce", type=click.Choice(["mean", "sum"]), default="mean", show_default=True)
+@click.option("--bias/--no-bias", default=True, show_default=True)
+@click.option("--name", help="Name of the class; default: made from the group and the orders.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File; default: the screen.")
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+def generate(
+    hom: Hom,
+    channels: tuple[int, int],
+    backend: str,
+    reduce: Any,
+    bias: bool,
+    name: str | None,
+    output: Path | None,
+    force: bool,
+) -> None:
+    """Write an equivariant linear layer as one file that needs only torch.
+
+    Example: tannaka generate "S(34)" 2 1 --channels 16 32 -o layer.py
+    """
+    code = write_layer(
+        hom.group,
+        hom.k,
+        hom.l,
+        *channels,
+        backend=backend,
+        reduce=reduce,
+        bias=bias,
+        name=name,
+    )
+    if output is None:
+        click.echo(code.source, nl=False)
+        return
+    if output.exists() and not force:
+        raise click.ClickException(f"{output} exists; --force overwrites it")
+    code.save(output)
+    click.echo(f"wrote {code.name} to {output}; check it with: python {output}")
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def verify(file: Path) -> None:
+    """Check the equivariance of the layers in a generated FILE, in float64 and float32.
+
+    Example: tannaka verify layer.py
+    """
+    with _failures():
+        from tannaka.codegen.check import check_file
+
+        for name, report in check_file(file):
+            click.echo(f"{name}: {report}")
+
+
+STANDARD_BENCH = (
+    *(("S({})", 2, 2, 32, n) for n in (16, 32, 64)),
+    *(("S({})", 3, 3, 8, n) for n in (6, 9, 12)),
+    *(("O({})", 2, 2, 64, n) for n in (3,)),
+    *(("O({})", 3, 3, 64, n) for n in (3,)),
+)
+"""What ``tannaka bench`` times when nothing is named: group, k, l, channels, n."""
+
+
+@main.command()
+@click.argument("group", required=False)
+@click.argument("k", type=_Orders(), required=False)
+@click.argument("l", type=_Orders(), required=False)
+@click.option("--channels", default=32, show_default=True, help="In and out.")
+@click.option("--batch", default=8, show_default=True)
+def bench(group: str | None, k: int | None, l: int | None, channels: int, batch: int) -> None:
+    """Time the layer GROUP K L against code written by hand; without arguments, a standard set.
+
+    Example: tannaka bench "S(64)" 2 2 --channels 32
+    """
+    with _failures():
+        from tannaka.codegen import bench as timing
+
+        click.echo(timing.machine())
+        if group is not None and k is not None and l is not None:
+            named = find_group(group)
+            click.echo(f"{named}, {k} -> {l}, {channels} channels, batch {batch}")
+            for line in timing.report(timing.bench(named, k, l, channels=channels, batch=batch)):
+                click.echo(line)
+            return
+        if group is not None:
+            raise ValueError("name the group and both orders: tannaka bench GROUP K L")
+        series: dict[tuple[str, int, int], list[tuple[int, float]]] = {}
+        for name, k, l, channels, n in STANDARD_BENCH:
+            named = find_group(name.format(n))
+            timings = timing.bench(named, k, l, channels=channels, batch=batch)
+            click.echo(f"\n{named}, {k} -> {l}, {channels} channels, batch {batch}")
+            for line in timing.report(timings):
+                click.echo(line)
+            series.setdefault((name, k, l), []).append((n, timings[0].forward))
+        click.echo()
+        for (name, k, l), points in series.items():
+            if len(points) > 1:
+                click.echo(
+                    f"{name.format('n')}, {k} -> {l}: time grows as n^{timing.growth(points):.1f}"
+                )

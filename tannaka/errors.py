@@ -1,0 +1,8 @@
+"""Every exception that tannaka raises of its own; each refines a builtin."""
+
+from tannaka.diagrams.errors import BackendError as BackendError
+from tannaka.diagrams.errors import BasisMismatchError as BasisMismatchError
+from tannaka.diagrams.errors import CompositionError as CompositionError
+from tannaka.diagrams.errors import EquivarianceError as EquivarianceError
+from tannaka.diagrams.errors import SizeError as SizeError
+from tannaka.diagrams.errors import TannakaError as TannakaError

@@ -1,0 +1,52 @@
+"""What all tests share: golden files, how deep to look, and numbers that do not change by the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+GOLDEN = Path(__file__).parent / "golden"
+
+# Quick for every run, the same cases each time; deep for the sweeps that stand behind --deep.
+common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", common, max_examples=50, derandomize=True)
+settings.register_profile("deep", common, max_examples=2000)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite the files in tests/golden"
+    )
+    parser.addoption("--deep", action="store_true", help="run the slow sweeps too, and more cases")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("deep" if config.getoption("--deep") else "quick")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--deep"):
+        skip = pytest.mark.skip(reason="a slow sweep: run it with --deep")
+        for item in items:
+            if item.get_closest_marker("deep"):
+                item.add_marker(skip)
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """``golden(name, text)``: the file tests/golden/<name> holds exactly this text."""
+
+    def check(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
+        assert path.exists(), f"{path} is missing: run pytest --update-golden, then read it"
+        assert text == path.read_bytes().decode(), (
+            f"{name} changed: read the difference, then pytest --update-golden"
+        )
+
+    return check

@@ -1,0 +1,241 @@
+"""Linear layer that commutes with S(3), from order 2 to 2.
+
+Input (*batch, 3, 3, 1), output (*batch, 3, 3, 8): channels last. The output is the sum over the
+DIAGRAMS below of the diagram applied to the input, its channels multiplied by the row of the
+weight with the same number, plus a bias made the same way. The 14 diagrams are a basis of
+Hom(S(3), 2, 2): every linear map that commutes with the group is such a sum, in exactly one way.
+
+S3Linear2To2() needs no arguments. Its parameters have the layout of tannaka's own layer, so state
+dicts move between the two. Run this file to check it against a dense reference.
+
+Written by tannaka 0.1.0; needs only torch.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+N, ORDER_IN, ORDER_OUT, C_IN, C_OUT = (3, 2, 2, 1, 8)
+BASIS = "tannaka 1: order 2 -> 2, 14 + 2 diagrams, reduce=mean, sha256 25891c15c2596356"
+
+# Row i of the weight multiplies diagram i: the block of each output, then of each input.
+DIAGRAMS: tuple[tuple[int, ...], ...] = (
+    (0, 0, 0, 0),  # y[ii] += W0 x[ii]
+    (0, 0, 0, 1),  # y[ii] += W1 mean over j of x[ij]
+    (0, 0, 1, 0),  # y[ii] += W2 mean over j of x[ji]
+    (0, 0, 1, 1),  # y[ii] += W3 mean over j of x[jj]
+    (0, 0, 1, 2),  # y[ii] += W4 mean over jk of x[jk]
+    (0, 1, 0, 0),  # y[ij] += W5 x[ii]
+    (0, 1, 0, 1),  # y[ij] += W6 x[ij]
+    (0, 1, 0, 2),  # y[ij] += W7 mean over k of x[ik]
+    (0, 1, 1, 0),  # y[ij] += W8 x[ji]
+    (0, 1, 1, 1),  # y[ij] += W9 x[jj]
+    (0, 1, 1, 2),  # y[ij] += W10 mean over k of x[jk]
+    (0, 1, 2, 0),  # y[ij] += W11 mean over k of x[ki]
+    (0, 1, 2, 1),  # y[ij] += W12 mean over k of x[kj]
+    (0, 1, 2, 2),  # y[ij] += W13 mean over k of x[kk]
+)
+# The same for the bias: diagrams without inputs.
+BIAS_DIAGRAMS: tuple[tuple[int, ...], ...] = (
+    (0, 0),  # y[ii] += b0
+    (0, 1),  # y[ij] += b1
+)
+# Rows of the weight: for each result, the row of each feature.
+ROWS_0 = ((6, 8),)
+ROWS_1 = ((0, 1, 2), (5, 7, 11), (9, 10, 12))
+ROWS_2 = ((3, 4),)
+ROWS_3 = ((13,),)
+
+
+def diagonal(x: Tensor, a: int, b: int) -> Tensor:
+    """View x where its axes a < b < 0 have equal indices; the common axis stands where a stood."""
+    return x.diagonal(dim1=a, dim2=b).movedim(-1, a + 1)
+
+
+def mix(weight: Tensor, rows: tuple[tuple[int, ...], ...], *features: Tensor) -> tuple[Tensor, ...]:
+    """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
+    picked = weight[torch.tensor(rows, device=weight.device)]
+    c_out = weight.shape[1]
+    matrix = picked.permute(1, 3, 0, 2).reshape(-1, len(rows) * c_out)
+    y = torch.cat(features, dim=-1) @ matrix
+    return tuple(y[..., e * c_out : (e + 1) * c_out] for e in range(len(rows)))
+
+
+def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
+    """Apply the layer to x of shape (*batch, n, n, in_channels)."""
+    # c0[i] = x[ii]
+    c0 = diagonal(x, -3, -2)
+    # c1[i] = mean over j of x[ij]
+    c1 = x.mean(-2)
+    # c2[j] = mean over i of x[ij]
+    c2 = x.mean(-3)
+    # c3[] = mean over i of c0[i]
+    c3 = c0.mean(-2)
+    # c4[] = mean over i of c1[i]
+    c4 = c1.mean(-2)
+    # m0[ij] = W6 x[ij] + W8 x[ji]
+    (m0,) = mix(weight, ROWS_0, x, torch.einsum("...jic->...ijc", x))
+    # m1[i] = W0 c0[i] + W1 c1[i] + W2 c2[i]
+    # m2[i] = W5 c0[i] + W7 c1[i] + W11 c2[i]
+    # m3[i] = W9 c0[i] + W10 c1[i] + W12 c2[i]
+    m1, m2, m3 = mix(weight, ROWS_1, c0, c1, c2)
+    # m4[] = W3 c3[] + W4 c4[] + b0
+    (m4,) = mix(weight, ROWS_2, c3, c4)
+    m4 = m4 + bias[0]
+    # m5[] = W13 c3[] + b1
+    (m5,) = mix(weight, ROWS_3, c3)
+    m5 = m5 + bias[1]
+    # m1[i] += m4[]
+    m1.add_(m4[..., None, :])
+    # m2[i] += m5[]
+    m2.add_(m5[..., None, :])
+    # m0[ii] += m1[i]
+    diagonal(m0, -3, -2).add_(m1)
+    # m0[ij] += m2[i]
+    m0.add_(m2[..., :, None, :])
+    # m0[ij] += m3[j]
+    m0.add_(m3[..., None, :, :])
+    return m0
+
+
+class S3Linear2To2(nn.Module):
+    """Linear layer that commutes with S(3), from order 2 to 2.
+
+    Parameters: weight of shape (14, 8, 1), bias of shape (2, 8).
+    """
+
+    group, in_order, out_order = "S(3)", ORDER_IN, ORDER_OUT
+    in_channels, out_channels = C_IN, C_OUT
+
+    def __init__(
+        self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__()
+        weight = torch.empty(len(DIAGRAMS), C_OUT, C_IN, device=device, dtype=dtype)
+        self.weight = nn.Parameter(weight)
+        bias = torch.empty(len(BIAS_DIAGRAMS), C_OUT, device=device, dtype=dtype)
+        self.bias = nn.Parameter(bias)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weights that preserve variance on average for independent unit inputs."""
+        nn.init.uniform_(self.weight, a=-0.686244, b=0.686244)
+        nn.init.zeros_(self.bias)
+
+    def extra_repr(self) -> str:
+        return f"{self.group}, order {ORDER_IN} -> {ORDER_OUT}, channels {C_IN} -> {C_OUT}"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (*batch, 3, 3, 1) to (*batch, 3, 3, 8)."""
+        expected = (N,) * ORDER_IN + (C_IN,)
+        if tuple(x.shape[-ORDER_IN - 1 :]) != expected:
+            raise ValueError(
+                f"expected an input of shape (*batch, {', '.join(map(str, expected))}), "
+                f"got {tuple(x.shape)}"
+            )
+        if x.dtype != self.weight.dtype and not torch.is_autocast_enabled(x.device.type):
+            raise TypeError(f"the input is {x.dtype}, the weight {self.weight.dtype}")
+        return apply(x, self.weight, self.bias, N)
+
+    def get_extra_state(self) -> Tensor:
+        """Say in the state dict which basis the rows of the weight belong to."""
+        return torch.tensor(list(BASIS.encode()), dtype=torch.uint8)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Nothing to set: the basis was compared before any parameter was read."""
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        saved = state_dict.get(prefix + "_extra_state")
+        theirs = BASIS if saved is None else bytes(saved.tolist()).decode()
+        if theirs != BASIS:
+            raise ValueError(
+                f"the state dict belongs to another basis: it has {theirs!r}, this layer {BASIS!r}"
+            )
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+# The self-check, from the definition: dense, slow, and sharing nothing with the code above.
+
+
+def dense(labels: tuple[int, ...], n: int) -> Tensor:
+    """A diagram as a tensor with an axis for each vertex: 1 where the indices of blocks agree."""
+    entries = torch.ones((n,) * len(labels), dtype=torch.float64)
+    for vertex, label in enumerate(labels):
+        first = labels.index(label)
+        if first != vertex:
+            here, there = (
+                torch.arange(n).reshape([n if axis == v else 1 for axis in range(len(labels))])
+                for v in (vertex, first)
+            )
+            entries = entries * (here == there)
+    return entries
+
+
+def reference(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
+    """The layer by its definition, for x with one batch axis."""
+    y = x.new_zeros(len(x), n**ORDER_OUT, C_OUT)
+    for labels, w in zip(DIAGRAMS, weight, strict=True):
+        # The mean: divide by the number of terms that the diagram sums.
+        terms = n ** len(set(labels[ORDER_OUT:]) - set(labels[:ORDER_OUT]))
+        matrix = dense(labels, n).reshape(n**ORDER_OUT, n**ORDER_IN) / terms
+        y += torch.einsum("pq,bqi,oi->bpo", matrix, x.reshape(len(x), n**ORDER_IN, C_IN), w)
+    for labels, b in zip(BIAS_DIAGRAMS, bias, strict=True):
+        y += torch.einsum("p,o->po", dense(labels, n).reshape(-1), b)
+    return y.reshape(len(x), *(n,) * ORDER_OUT, C_OUT)
+
+
+def random_element(n: int) -> Tensor:
+    """A random permutation matrix."""
+    return torch.eye(n, dtype=torch.float64)[torch.randperm(n)]
+
+
+def act(g: Tensor, x: Tensor, order: int) -> Tensor:
+    """Multiply each of the ``order`` axes between batch and channels by g."""
+    for axis in range(1, order + 1):
+        x = (x.movedim(axis, -1) @ g.T).movedim(-1, axis)
+    return x
+
+
+@torch.no_grad()
+def check() -> None:
+    """Stop with an error unless the layer is what this file says."""
+    torch.manual_seed(0)
+    layer = S3Linear2To2(dtype=torch.float64)
+
+    def compare(what: str, got: Tensor, want: Tensor) -> None:
+        error = float((got - want).abs().max()) / max(float(want.abs().max()), 1e-300)
+        print(f"{what}: relative error {error:.1e}")
+        if got.shape != want.shape or not error < 1e-12:
+            raise SystemExit(f"FAILED: {what}")
+
+    def inputs(n: int) -> list[Tensor]:
+        shapes = ((2, *(n,) * ORDER_IN, C_IN), *(p.shape for p in layer.parameters()))
+        return [torch.randn(*shape, dtype=torch.float64) for shape in shapes]
+
+    for n in (2, 3):
+        x, weight, bias = inputs(n)
+        compare(
+            f"agrees with the dense reference at n = {n}",
+            apply(x, weight, bias, n),
+            reference(x, weight, bias, n),
+        )
+    # At the layer's own size, or as near to it as a quick check can go.
+    n = min(N, 200, math.floor(1e5 ** (1 / max(ORDER_IN, ORDER_OUT, 1))))
+    x, weight, bias = inputs(n)
+    g = random_element(n)
+    compare(
+        f"commutes with a random group element at n = {n}",
+        apply(act(g, x, ORDER_IN), weight, bias, n),
+        act(g, apply(x, weight, bias, n), ORDER_OUT),
+    )
+    if n == N:
+        compare("the module runs the same code", layer(x), apply(x, layer.weight, layer.bias, n))
+    print(f"{layer} is what it says")
+
+
+if __name__ == "__main__":
+    check()

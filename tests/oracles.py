@@ -1,0 +1,181 @@
+"""Slow answers from the definitions. They import nothing of tannaka, only data goes in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import combinations, product
+from math import comb, factorial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Blocks = Sequence[Sequence[int]]
+PRIME = 2_147_483_629
+
+
+def diagram_tensor(blocks: Blocks, size: int, n: int) -> NDArray[np.int64]:
+    """A flat array over all index tuples (x_0 .. x_{size-1}), last index fastest: 1 where blocks agree."""
+    tuples = np.array(list(product(range(n), repeat=size)), dtype=np.int64).reshape(n**size, size)
+    agree: list[NDArray[np.bool_]] = [
+        (tuples[:, list(block)] == tuples[:, [block[0]]]).all(axis=1) for block in blocks
+    ]
+    entries = np.ones(n**size, dtype=np.int64)
+    for agreeing in agree:
+        entries *= agreeing
+    return entries
+
+
+def dense_layer(
+    basis: Sequence[Blocks],
+    bias_basis: Sequence[Blocks],
+    weight: NDArray[Any],
+    bias: NDArray[Any] | None,
+    x: NDArray[Any],
+    n: int,
+    k: int,
+    l: int,
+    mean: bool,
+) -> NDArray[Any]:
+    """A layer from its definition, with the full (n^l C_out) x (n^k C_in) matrix."""
+    matrix = np.zeros((weight.shape[1], n**l, weight.shape[2], n**k))
+    for blocks, w in zip(basis, weight, strict=True):
+        closed = [block for block in blocks if min(block) >= l]
+        scale = float(n) ** -len(closed) if mean else 1.0
+        d = diagram_tensor(blocks, k + l, n).reshape(n**l, n**k) * scale
+        matrix += w[:, None, :, None] * d[None, :, None, :]
+    batch = x.shape[: x.ndim - k - 1]
+    flat = x.reshape(-1, n**k, weight.shape[2])
+    y = np.stack([np.einsum("opiq,qi->po", matrix, one) for one in flat]) if len(flat) else flat
+    y = y.reshape(len(flat), n**l, weight.shape[1])
+    if bias is not None:
+        for blocks, b in zip(bias_basis, bias, strict=True):
+            y = y + diagram_tensor(blocks, l, n)[None, :, None] * b
+    return y.reshape(*batch, *(n,) * l, weight.shape[1])
+
+
+def generators(symbol: str, n: int) -> list[NDArray[Any]]:
+    """Matrices that generate S(n), or a dense subgroup of O(n)."""
+    if symbol == "S":
+        swap, cycle = np.eye(n), np.roll(np.eye(n), 1, axis=0)
+        swap[:2] = swap[:2][::-1]
+        return [swap, cycle]
+    rng = np.random.default_rng(7)
+    # Two generic rotations generate a dense subgroup of SO(n); a reflection does the rest.
+    skew = [a - a.T for a in rng.standard_normal((2, n, n))]
+    reflection = np.eye(n)
+    reflection[0, 0] = -1
+    return [_cayley(a) for a in skew] + [reflection]
+
+
+def _cayley(skew: NDArray[Any]) -> NDArray[Any]:
+    one = np.eye(len(skew))
+    result: NDArray[Any] = np.linalg.solve(one + skew, one - skew)
+    return result
+
+
+def kron_power(g: NDArray[Any], order: int) -> NDArray[Any]:
+    power: NDArray[Any] = np.eye(1)
+    for _ in range(order):
+        power = np.kron(power, g)
+    return power
+
+
+def null_space_dimension(symbol: str, n: int, k: int, l: int) -> int:
+    """The dimension of {F : F g^k = g^l F for all generators g}, from the spectrum of the constraints."""
+    size = n ** (k + l)
+    total: NDArray[Any] = np.zeros((size, size))
+    for g in generators(symbol, n):
+        # vec(F) in C order: g^l F (g^k)^T = F, since all our generators are orthogonal.
+        constraint = np.kron(kron_power(g, l), kron_power(g, k)) - np.eye(size)
+        total += constraint.T @ constraint
+    values = np.linalg.eigvalsh(total)
+    zeros = int((values < 1e-9).sum())
+    assert zeros == size or values[zeros] > 1e-6, "no gap: the null space is not well determined"
+    return zeros
+
+
+def rank_mod_p(rows: NDArray[np.int64]) -> int:
+    """The rank over the field with PRIME elements, a lower bound for the rational rank."""
+    a = rows.astype(np.int64) % PRIME
+    rank = 0
+    for column in range(a.shape[1]):
+        candidates = np.flatnonzero(a[rank:, column])
+        if not len(candidates):
+            continue
+        pivot = rank + candidates[0]
+        a[[rank, pivot]] = a[[pivot, rank]]
+        a[rank] = a[rank] * pow(int(a[rank, column]), PRIME - 2, PRIME) % PRIME
+        for row in np.flatnonzero(a[rank + 1 :, column]) + rank + 1:
+            a[row] = (a[row] - a[row, column] * a[rank]) % PRIME
+        rank += 1
+        if rank == len(a):
+            break
+    return rank
+
+
+def stirling2(size: int, blocks: int) -> int:
+    """By inclusion and exclusion over the empty boxes."""
+    signed = sum((-1) ** i * comb(blocks, i) * (blocks - i) ** size for i in range(blocks + 1))
+    return int(signed) // factorial(blocks)
+
+
+def permutation_dimension(n: int, size: int) -> int:
+    return sum(stirling2(size, blocks) for blocks in range(min(n, size) + 1))
+
+
+def orthogonal_dimension(n: int, size: int) -> int:
+    """Walks of length ``size`` from the empty partition back to it, adding or removing a box at a
+    time, through partitions whose first two columns have at most n boxes together."""
+    walks: Counter[tuple[int, ...]] = Counter({(): 1})
+    for _ in range(size):
+        after: Counter[tuple[int, ...]] = Counter()
+        for shape, count in walks.items():
+            for i in range(len(shape) + 1):
+                for step in (1, -1):
+                    rows = [*shape, 0]
+                    rows[i] += step
+                    moved = tuple(row for row in rows if row)
+                    legal = min(rows) >= 0 and sorted(rows, reverse=True) == rows
+                    columns = sum(row >= 1 for row in moved) + sum(row >= 2 for row in moved)
+                    if legal and columns <= n:
+                        after[moved] += count
+        walks = after
+    return walks[()]
+
+
+def all_set_partitions(size: int) -> list[list[list[int]]]:
+    """Every set partition, by putting the last point into each block of a smaller one."""
+    if size == 0:
+        return [[]]
+    found = []
+    for smaller in all_set_partitions(size - 1):
+        for i in range(len(smaller)):
+            found.append([[*b, size - 1] if j == i else b for j, b in enumerate(smaller)])
+        found.append([*smaller, [size - 1]])
+    return found
+
+
+def all_matchings(size: int) -> list[list[tuple[int, ...]]]:
+    """Every perfect matching, by trying all sets of edges that cover each point once."""
+    edges = list(combinations(range(size), 2))
+    return (
+        [
+            list(chosen)
+            for chosen in combinations(edges, size // 2)
+            if len({v for edge in chosen for v in edge}) == size
+        ]
+        if size % 2 == 0
+        else []
+    )
+
+
+def longest_chain(pairs: Iterable[Sequence[int]]) -> int:
+    """The most pairwise non-nesting edges, by trying all subsets."""
+    edges = sorted(tuple(sorted(pair)) for pair in pairs)
+    for count in range(len(edges), 0, -1):
+        for chosen in combinations(edges, count):
+            if all(a[1] < b[1] for a, b in combinations(chosen, 2)):
+                return count
+    return 0

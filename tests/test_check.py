@@ -1,0 +1,113 @@
+"""The equivariance check passes what is right, and can fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import tannaka as tn
+from tannaka.diagrams.errors import EquivarianceError
+from tannaka.testing import assert_equivariant, equivariance_error
+
+RIGHT: list[tuple[str, Any, Any, int, int]] = [
+    ("pointwise functions of permutations", torch.relu, tn.S(5), 2, 2),
+    ("sums", lambda x: x.sum((-3, -2)), tn.S(5), 2, 0),
+    ("attention", lambda x: torch.softmax(x @ x.mT, -1), tn.S(5), 1, 1),
+    ("norms", lambda x: x.norm(dim=-2), tn.O(4), 1, 0),
+    ("outer products", lambda x: torch.einsum("...ic,...jc->...ijc", x, x), tn.O(3), 1, 2),
+    ("everything, where the group is trivial", lambda x: x + torch.arange(2), tn.S(1), 1, 1),
+]
+WRONG: list[tuple[str, Any, Any, int, int]] = [
+    ("pointwise functions of vectors", torch.relu, tn.O(3), 1, 1),
+    ("a positional embedding", lambda x: x + torch.arange(5)[:, None], tn.S(5), 1, 1),
+    ("a cumulative sum", lambda x: x.cumsum(-2), tn.S(5), 1, 1),
+    ("the upper triangle", lambda x: torch.triu(x.mT).mT, tn.S(5), 2, 2),
+    ("a bias vector", lambda x: x + 1, tn.O(3), 1, 1),
+    ("the cross product", lambda x: torch.linalg.cross(x, x.roll(1, -1), dim=-2), tn.O(3), 1, 1),
+    ("one coordinate", lambda x: x[..., 0, :], tn.S(5), 1, 0),
+    ("a slightly wrong entry", lambda x: x + 1e-6 * (torch.arange(5) == 3)[:, None], tn.S(5), 1, 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("f", "g", "k", "l"), [case[1:] for case in RIGHT], ids=[c[0] for c in RIGHT]
+)
+def test_right_functions_pass(f: Any, g: Any, k: int, l: int) -> None:
+    if f is RIGHT[2][1]:
+        f = lambda x: torch.softmax(x @ x.mT, -1) @ x  # noqa: E731
+    report = assert_equivariant(f, g, k, l)
+    assert report.error <= report.tolerance
+    assert equivariance_error(f, str(g), k, l) == report.error
+
+
+@pytest.mark.parametrize(
+    ("f", "g", "k", "l"), [case[1:] for case in WRONG], ids=[c[0] for c in WRONG]
+)
+def test_wrong_functions_fail(f: Any, g: Any, k: int, l: int) -> None:
+    with pytest.raises(EquivarianceError, match=r"not equivariant: .*the worst group element is"):
+        assert_equivariant(f, g, k, l, in_channels=5 if f is WRONG[3][1] else None)
+
+
+def test_a_layer_whose_kernel_is_spoiled_fails() -> None:
+    layer = tn.nn.EquivariantLinear(tn.S(5), 2, 2, 2, 2)
+    assert_equivariant(layer)
+    right = layer._apply_plan
+    layer._apply_plan = lambda x, *rest: right(x, *rest).index_fill(-3, torch.tensor(1), 0.0)
+    with pytest.raises(EquivarianceError, match="not equivariant"):
+        assert_equivariant(layer)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_the_tolerance_follows_the_dtype(dtype: torch.dtype) -> None:
+    report = assert_equivariant(tn.nn.EquivariantLinear(tn.O(3), 2, 2, 4, 4, dtype=dtype))
+    assert report.dtype == dtype
+    assert report.error <= report.tolerance
+    assert report.control is not None
+    assert report.control > report.tolerance
+
+
+@pytest.mark.parametrize(
+    ("f", "error", "words"),
+    [
+        (torch.zeros_like, EquivarianceError, "the output is zero"),
+        (lambda x: x / 0, EquivarianceError, "NaN or infinity"),
+        (nn.Dropout(0.5), EquivarianceError, "two answers to one input"),
+        (lambda x: x[..., :2, :], ValueError, r"must return a tensor of shape \(2, 5, channels\)"),
+        (lambda x: None, TypeError, "must return a tensor, got NoneType"),
+    ],
+)
+def test_a_check_that_could_not_fail_does_not_pass(
+    f: Any, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        assert_equivariant(f, tn.S(5), 1, 1)
+
+
+def test_arguments_are_checked() -> None:
+    with pytest.raises(TypeError, match="does not say its group and orders"):
+        assert_equivariant(torch.relu)
+    with pytest.raises(EquivarianceError, match="the check cannot tell"):
+        assert_equivariant(torch.relu, tn.S(5), 1, 1, tolerance=100.0)
+    with pytest.raises(ValueError, match="samples must be at least 1"):
+        assert_equivariant(torch.relu, tn.S(5), 1, 1, samples=0)
+    with pytest.raises(ValueError, match=r"no standard tolerance for torch\.complex64"):
+        assert_equivariant(torch.relu, tn.S(5), 1, 1, dtype=torch.complex64)
+    assert_equivariant(torch.zeros_like, tn.S(5), 1, 1, allow_zero=True)
+
+
+def test_any_module_any_batch_shape() -> None:
+    class Centred(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.linear(x - x.mean(-2, keepdim=True))
+            return y
+
+    report = assert_equivariant(Centred(), tn.S(6), 1, 1, in_channels=3, batch_shape=(2, 1, 3))
+    assert report.dtype == torch.float32
+    assert "S(6) 1 -> 1: error" in str(report)

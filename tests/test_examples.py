@@ -1,0 +1,131 @@
+"""The examples run, write what they say, and stop when what they show is not so."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from itertools import combinations
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import tannaka as tn
+
+ROOT = Path(__file__).parent.parent
+WITHOUT_TANNAKA = (
+    "import runpy, sys; sys.modules['tannaka'] = None; "
+    "runpy.run_path(sys.argv[1], run_name='__main__')"
+)
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """``example(name)``: the module examples/<name>.py, found as when it is run as a script."""
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    return import_module
+
+
+def python(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own."""
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, encoding="utf-8"
+    )
+
+
+def test_the_demo_writes_what_it_lists_and_the_files_stand_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "on the way"
+    done = python(ROOT / "examples" / "demo.py", folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert max(map(len, done.stdout.splitlines())) <= max(100, len(str(folder)) + 30)
+
+    listed = [Path(line) for line in done.stdout.splitlines() if line.startswith(str(folder))]
+    assert sorted(listed) == sorted(folder.iterdir())
+    assert {path.suffix for path in listed} == {".py", ".svg"}
+    for path in listed:
+        if path.suffix == ".svg":
+            ElementTree.parse(path)
+        else:
+            check = python("-c", WITHOUT_TANNAKA, path)
+            assert check.returncode == 0, check.stderr
+            assert check.stdout.endswith("is what it says\n")
+
+
+@pytest.mark.parametrize(
+    ("asleep", "message"),
+    [
+        ((), "self-check"),
+        (("run_self_check",), "tannaka.nn -> generated file"),
+        (("run_self_check", "exchange_weights"), "all people, all 8 channels"),
+        (("run_self_check", "exchange_weights", "require"), "not equivariant"),
+    ],
+)
+def test_each_of_its_checks_can_stop_the_demo(
+    asleep: tuple[str, ...],
+    message: str,
+    example: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def save_spoiled(code: tn.GeneratedCode, path: Path) -> Path:
+        spoiled = code.source.replace("c1 = x.mean(-2)", "c1 = x[..., 0, :]")
+        assert spoiled != code.source
+        path.write_text(spoiled, encoding="utf-8")
+        return path
+
+    karate_club = example("karate_club")
+    monkeypatch.setattr(tn.GeneratedCode, "save", save_spoiled)
+    for check in asleep:
+        monkeypatch.setattr(karate_club, check, lambda *_, **__: None)
+    with pytest.raises(SystemExit, match=r"^FAILED: ") as stopped:
+        example("trial").run(karate_club.main, arguments=[str(tmp_path)])
+    assert message in str(stopped.value.code)  # text: Python prints it and exits with status 1
+    assert "Written" not in capsys.readouterr().out
+
+
+def test_a_comparison_whose_control_passes_stops_the_demo(
+    example: Callable[[str], ModuleType],
+) -> None:
+    with pytest.raises(SystemExit, match="should have been large"):
+        example("trial").require("all atoms", 0.0, control=0.0, without="output not turned")
+    with pytest.raises(SystemExit, match="relative error nan"):
+        example("trial").require(
+            "all atoms", float("nan"), control=1.0, without="output not turned"
+        )
+
+
+def test_the_molecule_is_chiral(example: Callable[[str], ModuleType]) -> None:
+    """A reflection that keeps it would permute its atoms, and keep their distances.
+
+    But the distances to all others tell the atoms of each element apart, so it would keep every
+    atom, and the atoms lie in no plane.
+    """
+    atoms = example("molecule").ATOMS
+    places = np.array([place for _, *place in atoms])
+    assert np.linalg.svd(places - places.mean(0), compute_uv=False).min() > 1
+    distances = np.sort(np.linalg.norm(places[:, None] - places[None], axis=-1))
+    for (i, (a, *_)), (j, (b, *_)) in combinations(enumerate(atoms), 2):
+        assert a != b or np.abs(distances[i] - distances[j]).max() > 0.01
+
+
+def test_the_readme_picture_is_what_the_script_writes(
+    example: Callable[[str], ModuleType],
+) -> None:
+    committed = (ROOT / "docs" / "diagram_to_kernel.svg").read_text(encoding="utf-8")
+    assert committed == example("readme_picture").readme_picture(), (
+        "run python examples/readme_picture.py, then look at the picture"
+    )
+
+
+def test_the_readme_picture_shows_a_true_factorisation(
+    example: Callable[[str], ModuleType],
+) -> None:
+    picture = example("readme_picture")
+    parts = picture.factor(picture.DIAGRAM)
+    composite = parts.contraction >> parts.permutation >> parts.embedding
+    assert composite == tn.Morphism.of(picture.DIAGRAM)

@@ -1,0 +1,189 @@
+"""Generated files: alone, deterministic, formatted, equal to the layer, and able to fail."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import tannaka as tn
+from tannaka.category.group import Group
+from tannaka.diagrams.errors import BackendError
+from tannaka.nn import EquivariantLinear
+from tannaka.testing import assert_equivariant
+
+CASES: list[tuple[Group, int, int, dict[str, Any]]] = [
+    (tn.S(34), 2, 1, {}),
+    (tn.S(4), 2, 2, {}),
+    (tn.S(2), 2, 2, {"reduce": "sum"}),
+    (tn.S(3), 3, 3, {"bias": False}),
+    (tn.S(1), 0, 0, {}),
+    (tn.S(5), 0, 2, {"bias": False}),
+    (tn.O(3), 2, 2, {}),
+    (tn.O(3), 3, 3, {"reduce": "sum"}),
+    (tn.O(2), 4, 2, {}),
+    (tn.O(3), 1, 2, {}),
+    (tn.O(3), 2, 1, {"bias": False}),
+]
+cases = pytest.mark.parametrize(
+    ("g", "k", "l", "options"),
+    CASES,
+    ids=[f"{g}-{k}-{l}-{'-'.join(f'{a}={b}' for a, b in o.items())}" for g, k, l, o in CASES],
+)
+
+
+def run_alone(path: Path) -> subprocess.CompletedProcess[str]:
+    """Run a file where importing tannaka, numpy-based or not, fails, and warnings are errors."""
+    blocked = f"import sys; sys.modules['tannaka'] = None; import runpy; runpy.run_path({str(path)!r}, run_name='__main__')"
+    return subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", blocked], capture_output=True, text=True
+    )
+
+
+@cases
+def test_the_file_checks_itself_where_tannaka_is_not_installed(
+    g: Group, k: int, l: int, options: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tn.generate(g, k, l, 2, 3, **options).save(tmp_path / "layer.py")
+    done = run_alone(path)
+    assert done.returncode == 0, done.stderr
+    assert "is what it says" in done.stdout
+    imports = re.findall(r"^(?:import|from) (\S+)", path.read_text(), re.MULTILINE)
+    assert set(imports) == {"__future__", "math", "typing", "torch"}
+
+
+@cases
+@pytest.mark.filterwarnings("ignore:.*no linear map but 0:UserWarning")
+def test_state_dicts_move_both_ways(g: Group, k: int, l: int, options: dict[str, Any]) -> None:
+    layer = EquivariantLinear(g, k, l, 2, 3, **options, dtype=torch.float64)
+    generated = tn.generate(g, k, l, 2, 3, **options).load()(dtype=torch.float64)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    generated.load_state_dict(layer.state_dict())
+    x = torch.randn(2, *(g.n,) * k, 2, dtype=torch.float64)
+    assert torch.equal(generated(x), layer(x))
+    layer.load_state_dict(generated.state_dict())
+    assert_equivariant(generated, allow_zero=True)
+
+
+@cases
+def test_the_same_arguments_give_the_same_bytes_in_the_formatters_own_style(
+    g: Group, k: int, l: int, options: dict[str, Any], tmp_path: Path
+) -> None:
+    code = tn.generate(g, k, l, 2, 3, **options)
+    assert code.source == tn.generate(g, k, l, 2, 3, **options).source
+    assert str(code) == code.source
+    path = code.save(tmp_path / "layer.py")
+    for tool in (["format", "--check", "--diff"], ["check", "--select", "E,F,I,UP,B"]):
+        command = [sys.executable, "-m", "ruff", *tool, "--isolated", "--line-length", "100"]
+        ruff = subprocess.run([*command, path], capture_output=True, text=True)
+        assert ruff.returncode == 0, ruff.stdout
+
+
+@pytest.mark.parametrize(("g", "k", "l"), [(tn.S(34), 2, 1), (tn.S(3), 2, 2), (tn.O(3), 2, 2)])
+def test_generated_files_read_well(
+    g: Group, k: int, l: int, golden: Callable[[str, str], None]
+) -> None:
+    code = tn.generate(g, k, l, 1, 8)
+    golden(f"{code.name}.py", code.source)
+
+
+SPOILS = {
+    "a row of the weight": ("ROWS_1 = ((0, 1, 2),", "ROWS_1 = ((1, 0, 2),"),
+    "an axis of a diagonal": ("c0 = diagonal(x, -3, -2)", "c0 = diagonal(x, -4, -2)"),
+    "an axis of a sum": ("c1 = x.mean(-2)", "c1 = x.mean(-3)"),
+    "a sum in place of a mean": ("c3 = c0.mean(-2)", "c3 = c0.sum(-2)"),
+    "a permutation": ("...jic->...ijc", "...ijc->...ijc"),
+    "a row of the bias": ("m4 = m4 + bias[0]", "m4 = m4 + bias[1]"),
+    "an axis of a broadcast": ("m3[..., None, :, :]", "m3[..., :, None, :]"),
+    "the place of an embedding": ("diagonal(m0, -3, -2).add_(m1)", "m0.add_(m1[..., None, :])"),
+    "the table of diagrams": ("(0, 0, 0, 1),", "(0, 0, 1, 0),"),
+    "the helper": ("movedim(-1, a + 1)", "movedim(-1, a)"),
+    "a dropped line": ("    m0.add_(m2[..., :, None, :])\n", ""),
+}
+
+
+@pytest.mark.parametrize("what", SPOILS)
+def test_spoiling_one_index_makes_the_self_check_fail(what: str, tmp_path: Path) -> None:
+    source = tn.generate(tn.S(4), 2, 2, 2, 3).source
+    before, after = SPOILS[what]
+    assert source.count(before) == 1
+    path = tmp_path / "layer.py"
+    path.write_text(source.replace(before, after))
+    done = run_alone(path)
+    assert done.returncode != 0
+    assert "is what it says" not in done.stdout
+
+
+def test_every_single_digit_of_the_kernel_matters(tmp_path: Path) -> None:
+    """Each index in the code of ``apply``, and each row number, changed by one, is noticed."""
+    code = tn.generate(tn.S(3), 2, 2, 2, 3)
+    start, stop = code.source.index("ROWS_0"), code.source.index("class ")
+    end = code.source.index("def diagonal")
+    spots = [
+        m
+        for m in re.finditer(r"(?<=[-(, \[])\d(?=[,)\]])", code.source[:stop])
+        if m.start() > start and not code.source[: m.start()].endswith("#")
+    ]
+    assert len(spots) > 8
+    namespace: dict[str, Any] = {"__name__": "spoiled"}
+    survivors = []
+    for spot in spots:
+        digit = str((int(spot[0]) + 1) % 10)
+        source = code.source[: spot.start()] + digit + code.source[spot.end() :]
+        line = code.source[: spot.start()].count("\n")
+        text = code.source.splitlines()[line].strip()
+        if text.startswith("#") or (spot.start() > end and '"""' in text):
+            continue
+        try:
+            exec(compile(source, "spoiled", "exec"), namespace)
+            namespace["check"]()
+        except (SystemExit, Exception):
+            continue
+        survivors.append(text)
+    assert not survivors
+
+
+def test_a_foreign_state_dict_is_refused_by_the_generated_class_too() -> None:
+    generated = tn.generate(tn.S(4), 2, 2, 1, 1).load()()
+    other = EquivariantLinear(tn.S(4), 2, 2, 1, 1, reduce="sum")
+    with pytest.raises(ValueError, match="the state dict belongs to another basis"):
+        generated.load_state_dict(other.state_dict())
+    with pytest.raises(ValueError, match=r"expected an input of shape \(\*batch, 4, 4, 1\)"):
+        generated(torch.randn(4, 3, 1))
+    with pytest.raises(TypeError, match=r"the input is torch.float64, the weight torch.float32"):
+        generated(torch.randn(4, 4, 1, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    "name", ["", "1st", "a b", "class", "torch", "apply", "nn", "print", "DIAGRAMS", "x;import os"]
+)
+def test_class_names_cannot_break_the_file(name: str) -> None:
+    with pytest.raises(ValueError, match="the class name"):
+        tn.generate(tn.S(4), 2, 2, 1, 1, name=name)
+
+
+def test_names_backends_and_files(tmp_path: Path) -> None:
+    code = tn.generate(tn.S(4), 2, 2, 1, 1, name="Mine")
+    assert code.load().__name__ == "Mine"
+    assert repr(code).startswith("<GeneratedCode Mine: ")
+    with pytest.raises(BackendError, match="there is no backend 'cuda'"):
+        tn.generate(tn.S(4), 2, 2, 1, 1, backend="cuda")
+    with pytest.raises(FileNotFoundError):
+        code.save(tmp_path / "missing" / "layer.py")
+    code.save(tmp_path / "layer.py")
+    code.save(tmp_path / "layer.py")
+    assert [path.name for path in tmp_path.iterdir()] == ["layer.py"]
+
+
+@pytest.mark.deep
+def test_large_orders_generate_and_check_themselves(tmp_path: Path) -> None:
+    for g, k, l in ((tn.S(8), 4, 4), (tn.O(3), 5, 5), (tn.S(6), 5, 2)):
+        done = run_alone(tn.generate(g, k, l, 2, 2).save(tmp_path / "layer.py"))
+        assert done.returncode == 0, done.stderr

@@ -1,0 +1,110 @@
+"""Diagrams as values: canonical forms, what is refused, and with which words."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tannaka.diagrams.brauer import Brauer
+from tannaka.diagrams.errors import CompositionError
+from tannaka.diagrams.morphism import Morphism
+from tannaka.diagrams.partition import SetPartition
+from tannaka.testing.strategies import any_diagram
+
+
+@given(any_diagram(SetPartition), st.randoms(use_true_random=False))
+def test_blocks_in_any_order_give_the_same_diagram(diagram: SetPartition, random: Any) -> None:
+    blocks = [random.sample(block, len(block)) for block in diagram.blocks]
+    random.shuffle(blocks)
+    assert SetPartition.from_blocks(diagram.dom, diagram.cod, blocks) == diagram
+
+
+@given(any_diagram(Brauer), st.randoms(use_true_random=False))
+def test_edges_in_any_order_and_direction_give_the_same_diagram(
+    diagram: Brauer, random: Any
+) -> None:
+    pairs = [random.sample(pair, 2) for pair in diagram.pairs]
+    random.shuffle(pairs)
+    assert Brauer(diagram.dom, diagram.cod, tuple(map(tuple, pairs))) == diagram
+
+
+@given(any_diagram(SetPartition))
+def test_diagrams_pickle(diagram: SetPartition) -> None:
+    assert pickle.loads(pickle.dumps(diagram)) == diagram
+    morphism = 2 * diagram
+    assert pickle.loads(pickle.dumps(morphism)) == morphism
+
+
+def test_numbers_of_numpy_are_taken_and_become_plain_ones() -> None:
+    diagram = SetPartition(np.int64(1), np.int64(1), np.array([0, 0]))  # type: ignore[arg-type]
+    assert diagram == SetPartition(1, 1, (0, 0))
+    assert repr(diagram) == "SetPartition(dom=1, cod=1, labels=(0, 0))"
+
+
+Partition: Any = SetPartition
+Matching: Any = Brauer
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "words"),
+    [
+        (lambda: Partition(1, 1, (1, 0)), ValueError, r"canonical form is \(0, 1\)"),
+        (lambda: Partition(1, 1, (0,)), ValueError, "has length 1, but .* has 2 vertices"),
+        (lambda: Partition(-1, 1, ()), ValueError, "dom must be an order.*got -1"),
+        (lambda: Partition(1.0, 1, (0, 0)), TypeError, "dom must be an order.*got 1.0"),
+        (lambda: Partition(True, 1, (0, 0)), TypeError, "got True"),
+        (lambda: Partition.from_blocks(1, 1, [(0, 2)]), ValueError, "vertex 2 is not one of"),
+        (lambda: Partition.from_blocks(1, 1, [(0,), (0, 1)]), ValueError, "in two blocks"),
+        (lambda: Matching(1, 2, ((0, 1),)), ValueError, "not a perfect matching of the 3 vertices"),
+        (lambda: Matching(1, 1, ((0, 0),)), ValueError, "not a perfect matching"),
+        (lambda: Matching(1, 1, ((0, 1, 2),)), ValueError, "joins vertices in pairs"),
+        (lambda: Partition.permutation((0, 0)), ValueError, "not a permutation of 0..1"),
+        (
+            lambda: Partition(1, 2, (0, 0, 1)) >> Partition(1, 0, (0,)),
+            CompositionError,
+            r"cannot compose \(0 1 \| 2\) >> \(0\): the first has 2 outputs, the second 1 inputs",
+        ),
+        (
+            lambda: Partition.cup().then(Partition.cup()),
+            CompositionError,
+            "the first has 2 outputs, the second 0 inputs",
+        ),
+        (lambda: Partition.cup() @ Matching.cup(), CompositionError, "SetPartition with a Brauer"),
+        (
+            lambda: Partition.cup() >> Matching.cap(),
+            CompositionError,
+            "SetPartition with a Brauer",
+        ),
+        (lambda: Partition.cup() + Partition.cap(), CompositionError, "cannot add"),
+        (lambda: Partition.cup() + Matching.cup(), CompositionError, "one family"),
+        (lambda: Matching.cup() * 0.5, TypeError, "integers, fractions or SymPy polynomials"),
+        (lambda: Matching.cup() + 1, TypeError, "expected a diagram or a morphism, got int"),
+    ],
+)
+def test_what_is_refused_is_named(build: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        build()
+
+
+def test_morphisms_multiply_by_polynomials_and_show_them() -> None:
+    import sympy
+
+    n = sympy.Symbol("n")
+    e = Brauer.cap() >> Brauer.cup()
+    assert (e >> e) == n * e == e * n
+    assert ((n**2 - 1) * e).terms == {Brauer(2, 2, ((0, 1), (2, 3))): n**2 - 1}
+    assert str((n**2 - 1) * e) == "(n^2 - 1) (0 1 | 2 3)"
+    assert str(-e) == "-(0 1 | 2 3)"
+    assert str(e - e) == "0"
+    with pytest.raises(TypeError, match="polynomials in n"):
+        e * sympy.Symbol("m")
+    with pytest.raises(TypeError, match="polynomials in n"):
+        e * (1 / n)
+    with pytest.raises(AttributeError, match="immutable"):
+        e.dom = 3
+    assert isinstance(Morphism.of(e), Morphism)

@@ -1,0 +1,336 @@
+"""A drawing tells the diagram: from the picture, the SVG or the text alone one can read it back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable, Hashable, Iterable
+from itertools import combinations, permutations
+from math import dist
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tannaka.diagrams.brauer import Brauer
+from tannaka.diagrams.enumerate import set_partitions
+from tannaka.diagrams.partition import SetPartition, restricted_growth
+from tannaka.diagrams.picture import Curve, Point, picture
+from tannaka.diagrams.svg import COLOURS, diagram_group, diagram_svg, gallery_svg, svg_document
+from tannaka.diagrams.text import diagram_text, gallery_text
+
+Blocks = frozenset[frozenset[int]]
+Golden = Callable[[str, str], None]
+
+EXAMPLES = {
+    "swap": SetPartition.swap(),
+    "spider": SetPartition.spider(1, 5),
+    "three_blocks": SetPartition.from_blocks(4, 4, [(0, 2, 5), (1, 6, 7), (3, 4)]),
+    "brauer": Brauer(4, 4, ((0, 7), (1, 3), (2, 4), (5, 6))),
+    "empty": SetPartition.identity(0),
+}
+
+
+@st.composite
+def diagrams(draw: st.DrawFn, most: int = 9) -> SetPartition:
+    size = draw(st.integers(0, most))
+    dom = draw(st.integers(0, size))
+    labels = draw(st.lists(st.integers(0, max(size - 1, 0)), min_size=size, max_size=size))
+    return SetPartition(dom, size - dom, restricted_growth(labels))
+
+
+def classes(
+    points: Iterable[Hashable], links: Iterable[tuple[Hashable, Hashable]]
+) -> set[frozenset[Hashable]]:
+    part = {point: frozenset([point]) for point in points}
+    for a, b in links:
+        joined = part[a] | part[b]
+        part.update(dict.fromkeys(joined, joined))
+    return set(part.values())
+
+
+def blocks(diagram: SetPartition) -> Blocks:
+    return frozenset(map(frozenset, diagram.blocks))
+
+
+def trace(drawing: str) -> tuple[int, int, Blocks]:
+    """dom, cod and blocks, by walking along the box characters; no arm may end in nothing."""
+    lines = drawing.split("\n")
+    rows = {0, len(lines) - 1}
+    number = {(y, x): int(word) for y in rows for x, word in starts(lines[y]) if word.isdigit()}
+    top = [cell for cell in number if cell[0] == 0]
+    cells = {
+        (y, x): directions(glyph)
+        for y, line in enumerate(lines)
+        for x, glyph in enumerate(line)
+        if unicodedata.name(glyph).startswith("BOX DRAWINGS")
+    }
+    cells |= {cell: {"DOWN" if cell[0] == 0 else "UP"} for cell in number}
+    links = []
+    for (y, x), arms in cells.items():
+        if "DOWN" in arms:
+            assert "UP" in cells[y + 1, x]
+            links.append(((y, x), (y + 1, x)))
+        if "UP" in arms:
+            assert "DOWN" in cells[y - 1, x]
+        for arm, back, step in (("RIGHT", "LEFT", 1), ("LEFT", "RIGHT", -1)):
+            if arm in arms:
+                end = x + step
+                while lines[y][end] == "│":
+                    end += step
+                assert back in cells[y, end]
+                links.append(((y, x), (y, end)))
+    assert sorted(number.values()) == list(range(len(number)))
+    parts = ({number[cell] for cell in part if cell in number} for part in classes(cells, links))
+    return len(number) - len(top), len(top), frozenset(map(frozenset, parts))
+
+
+def starts(line: str) -> list[tuple[int, str]]:
+    """The words of a line, each with where it starts."""
+    return [
+        (x, line[x:].split()[0])
+        for x in range(len(line))
+        if line[x] != " " and (x == 0 or line[x - 1] == " ")
+    ]
+
+
+def directions(glyph: str) -> set[str]:
+    words = set(unicodedata.name(glyph).split()) & {
+        "UP",
+        "DOWN",
+        "LEFT",
+        "RIGHT",
+        "VERTICAL",
+        "HORIZONTAL",
+    }
+    for both, arms in (("VERTICAL", {"UP", "DOWN"}), ("HORIZONTAL", {"LEFT", "RIGHT"})):
+        if both in words:
+            words = words - {both} | arms
+    return words
+
+
+def along(curve: Curve, samples: int = 40) -> list[Point]:
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = curve
+    weights = [
+        ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
+        for t in (i / samples for i in range(samples + 1))
+    ]
+    return [
+        (a * ax + b * bx + c * cx + d * dx, a * ay + b * by + c * cy + d * dy)
+        for a, b, c, d in weights
+    ]
+
+
+@given(diagrams(most=12))
+def test_the_text_can_be_read_back(diagram: SetPartition) -> None:
+    if diagram.labels:
+        assert trace(diagram_text(diagram)) == (diagram.dom, diagram.cod, blocks(diagram))
+
+
+def test_different_diagrams_have_different_texts() -> None:
+    drawn = {diagram_text(d): d for k in range(4) for l in range(4) for d in set_partitions(k, l)}
+    assert len(drawn) == sum(
+        sum(1 for _ in set_partitions(k, l)) for k in range(4) for l in range(4)
+    )
+    for drawing, diagram in drawn.items():
+        if diagram.labels:
+            assert trace(drawing) == (diagram.dom, diagram.cod, blocks(diagram))
+
+
+@given(st.integers(1, 9))
+def test_an_identity_is_straight_lines(k: int) -> None:
+    lines = diagram_text(SetPartition.identity(k)).split("\n")
+    assert len(lines) == 3
+    assert set(lines[1]) <= {"│", " "}
+
+
+@given(diagrams(most=12))
+def test_strands_join_exactly_the_vertices_of_their_block(diagram: SetPartition) -> None:
+    shape = picture(diagram)
+    ends = [(strand.curve[0], strand.curve[3]) for strand in shape.strands]
+    found = classes(shape.vertices, ends)
+    assert found == {frozenset(shape.vertices[v] for v in block) for block in diagram.blocks}
+    for strand, (start, end) in zip(shape.strands, ends, strict=True):
+        assert (start, end) == tuple(shape.vertices[v] for v in strand.ends)
+        assert set(strand.ends) <= set(diagram.blocks[strand.block])
+    assert len(shape.strands) == len(diagram.labels) - len(diagram.blocks)
+
+
+@given(diagrams(most=14))
+def test_strands_stay_in_the_box_and_off_other_vertices(diagram: SetPartition) -> None:
+    shape = picture(diagram)
+    for strand in shape.strands:
+        others = [at for v, at in enumerate(shape.vertices) if v not in strand.ends]
+        for x, y in along(strand.curve):
+            assert 0 <= x <= shape.width
+            assert -1e-9 <= y <= shape.height + 1e-9
+            assert all(dist((x, y), other) > 0.15 for other in others)
+
+
+@given(st.integers(2, 14).flatmap(lambda w: st.tuples(st.just(w), st.integers(1, w - 1))))
+def test_nested_arcs_never_touch(widths: tuple[int, int]) -> None:
+    wide, narrow = widths
+    for left in range(1, wide - narrow + 1):
+        nested = [(0, wide + 1), (left, left + narrow)]
+        outer, inner = picture(SetPartition.from_blocks(0, wide + 2, nested)).strands
+        apart = min(dist(p, q) for p in along(outer.curve) for q in along(inner.curve))
+        assert apart > 0.1
+
+
+@given(diagrams())
+def test_strands_of_different_blocks_only_cross(diagram: SetPartition) -> None:
+    shape = picture(diagram)
+    for one, other in combinations(shape.strands, 2):
+        if one.block != other.block:
+            near = [
+                p
+                for p in along(one.curve, 60)
+                if min(dist(p, q) for q in along(other.curve, 60)) < 0.06
+            ]
+            # Where two curves cross, the points of one that are near the other are close together.
+            assert all(dist(p, q) < 0.75 for p, q in combinations(near, 2)), (one, other)
+
+
+@given(diagrams(), st.floats(-50, 50), st.floats(-50, 50), st.floats(0.5, 40))
+def test_placing_moves_and_scales_everything(
+    diagram: SetPartition, x: float, y: float, scale: float
+) -> None:
+    before, after = picture(diagram), picture(diagram).placed(x, y, scale)
+    back = after.placed(0, 0, 1 / scale)
+    assert (after.x, after.y) == (x, y)
+    assert after.width == pytest.approx(scale * before.width)
+    assert [s.ends for s in after.strands] == [s.ends for s in before.strands]
+    for strand, same in zip(before.strands, back.strands, strict=True):
+        for point, again in zip(strand.curve, same.curve, strict=True):
+            assert point == pytest.approx(again, abs=1e-9)
+
+
+def test_pictures_of_one_hom_space_have_one_size() -> None:
+    assert len({(p.width, p.height) for p in map(picture, set_partitions(2, 3))}) == 1
+
+
+@given(diagrams())
+def test_an_svg_has_a_dot_per_vertex_and_a_stroke_per_block(diagram: SetPartition) -> None:
+    root = parse(diagram_svg(diagram))
+    strokes = [(p.get("stroke"), p.get("stroke-dasharray")) for p in root.iter("path")]
+    assert len(list(root.iter("circle"))) == diagram.dom + diagram.cod
+    assert len(strokes) == len(set(strokes)) == sum(len(block) > 1 for block in diagram.blocks)
+    assert [text.text for text in root.iter("text")] == [str(v) for v in range(len(diagram.labels))]
+
+
+@given(st.lists(diagrams(6), max_size=8), st.text(max_size=20), st.none() | st.integers(1, 9))
+def test_a_gallery_shows_every_diagram_and_says_every_caption(
+    shown: list[SetPartition], caption: str, columns: int | None
+) -> None:
+    root = parse(gallery_svg(shown, [caption] * len(shown), columns, title=caption))
+    said = [text.text or "" for text in root.iter("text")]
+    plain = "".join(c if c.isprintable() else " " for c in caption).split()
+    assert sum(1 for text in said if text.split() == plain) >= len(shown)
+    assert len(list(root.iter("circle"))) == sum(len(diagram.labels) for diagram in shown)
+    width, height = float(root.get("width", 0)), float(root.get("height", 0))
+    for dot in root.iter("circle"):
+        assert 0 < float(dot.get("cx", 0)) < width
+        assert 0 < float(dot.get("cy", 0)) < height
+
+
+@given(st.lists(diagrams(5), max_size=9), st.integers(1, 120))
+def test_a_text_gallery_keeps_to_its_width(shown: list[SetPartition], width: int) -> None:
+    captions = [f"{number}: {diagram}" for number, diagram in enumerate(shown)]
+    cells = [line for d in shown for line in diagram_text(d).split("\n")] + captions
+    lines = gallery_text(shown, width=width).split("\n")
+    assert max(map(len, lines)) <= max([width, *map(len, cells)])
+    assert all(any(caption in line for line in lines) for caption in captions)
+
+
+def test_markup_in_text_is_text() -> None:
+    root = parse(gallery_svg([SetPartition.cup()], ["<script>a & b</script>"], title='"<&'))
+    assert "<script>a & b</script>" in [text.text for text in root.iter("text")]
+    assert root[0].text == '"<&'
+
+
+def test_groups_make_larger_pictures() -> None:
+    cup = diagram_group(SetPartition.cup(), 10, 20)
+    root = parse(svg_document(200, 100, cup + diagram_group(SetPartition.swap(), 90, 20), "two"))
+    assert [group.tag for group in root.findall("g")] == ["g", "g"]
+    assert len(list(root.iter("circle"))) == 6
+
+
+def test_galleries_refuse_what_does_not_fit() -> None:
+    for gallery in (gallery_svg, gallery_text):
+        with pytest.raises(ValueError, match="there are 1 diagrams but 2 captions"):
+            gallery([SetPartition.cup()], ["a", "b"])
+    with pytest.raises(ValueError, match="columns must be at least 1"):
+        gallery_svg([SetPartition.cup()], columns=0)
+
+
+def test_colours_stand_out_on_white_and_on_black() -> None:
+    for colour in COLOURS:
+        for ground in ("#FFFFFF", "#111111"):
+            lighter, darker = sorted(map(luminance, (colour, ground)), reverse=True)
+            assert (lighter + 0.05) / (darker + 0.05) > 2
+
+
+def test_drawings_do_not_depend_on_the_hash_seed() -> None:
+    script = (
+        "from tannaka.diagrams.enumerate import set_partitions as all\n"
+        "from tannaka.diagrams.svg import gallery_svg\n"
+        "from tannaka.diagrams.text import gallery_text\n"
+        "print(ascii(gallery_svg(all(3, 2)) + gallery_text(all(3, 2))))"
+    )
+    path = os.pathsep.join(sys.path)
+    drawn = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(drawn) == 1
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_look_as_they_did(name: str, golden: Golden) -> None:
+    golden(f"picture_{name}.svg", diagram_svg(EXAMPLES[name]))
+    golden(f"picture_{name}.txt", diagram_text(EXAMPLES[name]) + "\n")
+
+
+def test_the_fifteen_look_as_they_did(golden: Golden) -> None:
+    title = "The 15 set-partition diagrams 2 → 2"
+    golden("picture_gallery.svg", gallery_svg(set_partitions(2, 2), title=title))
+    golden("picture_gallery.txt", gallery_text(set_partitions(2, 2)) + "\n")
+
+
+def test_permutations_as_text_look_as_they_did(golden: Golden) -> None:
+    every = map(SetPartition.permutation, permutations(range(3)))
+    golden("picture_permutations.txt", gallery_text(every) + "\n")
+
+
+def parse(svg: str) -> ElementTree.Element:
+    """The document, after a look for anything that could reach outside it."""
+    root = ElementTree.fromstring(svg)
+    for element in root.iter():
+        element.tag = element.tag.removeprefix("{http://www.w3.org/2000/svg}")
+        assert element.tag in {"svg", "title", "style", "g", "path", "circle", "rect", "text"}
+        assert not {name for name in element.attrib if name == "id" or "href" in name}
+        assert not {name for name in element.attrib if name.startswith("on")}
+    assert (root.get("role"), root[0].tag) == ("img", "title")
+    assert "url(" not in svg
+    (style,) = root.iter("style")
+    rules = (style.text or "").replace("@media(prefers-color-scheme:dark){", "").split("}")
+    assert all(rule.startswith(":root.tannaka-picture{") for rule in rules if rule)
+    assert "@import" not in svg
+    return root
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as the Web Content Accessibility Guidelines define it."""
+    linear = []
+    for i in (1, 3, 5):
+        value = int(colour[i : i + 2], 16) / 255
+        linear.append(value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
