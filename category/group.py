@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -19,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tannaka.category import functor
 from tannaka.diagrams.diagram import Diagram, natural
+from tannaka.diagrams.enumerate import Enumeration
 from tannaka.diagrams.morphism import Morphism
 
 
@@ -46,12 +46,12 @@ class Group(ABC):
         """How many diagrams k -> l span Hom_G(V^k, V^l); equal to the dimension when n is large."""
 
     @abstractmethod
-    def diagrams(self, k: int, l: int) -> Iterator[Any]:
-        """The spanning diagrams k -> l, one by one, in their fixed order."""
+    def diagrams(self, k: int, l: int) -> Enumeration[Any]:
+        """The spanning diagrams k -> l, in their fixed order."""
 
     @abstractmethod
-    def basis(self, k: int, l: int) -> Iterator[Any]:
-        """The diagrams k -> l that form a basis, one by one, in the order of :meth:`diagrams`."""
+    def basis(self, k: int, l: int) -> Enumeration[Any]:
+        """The diagrams k -> l that form a basis, in the order of :meth:`diagrams`."""
 
     @abstractmethod
     def sample(self, rng: np.random.Generator | int | None = None) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tannaka.category import functor
 from tannaka.category.group import Group
 from tannaka.diagrams.diagram import Diagram, order
+from tannaka.diagrams.enumerate import Enumeration
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.svg import gallery_svg
 from tannaka.diagrams.text import gallery_text
@@ -60,19 +61,25 @@ class Hom:
         """How many diagrams :meth:`diagrams` yields; more than the dimension when n is small."""
         return self.group.count(self.k, self.l)
 
-    def diagrams(self) -> Iterator[Any]:
-        """The spanning set, one diagram after the other, in its fixed order."""
+    @cached_property
+    def spanning(self) -> Enumeration[Any]:
+        """The spanning diagrams: ``hom.spanning[i]`` is the i-th, ``.index(d)`` its number."""
         return self.group.diagrams(self.k, self.l)
 
-    def iter_basis(self) -> Iterator[Any]:
-        """The diagrams of :meth:`basis`, one after the other, for spaces too large to list."""
+    @cached_property
+    def independent(self) -> Enumeration[Any]:
+        """The basis diagrams in the same way, without listing them: for spaces of any size."""
         return self.group.basis(self.k, self.l)
+
+    def diagrams(self) -> Iterator[Any]:
+        """The spanning set, one diagram after the other, in its fixed order."""
+        return iter(self.spanning)
 
     def basis(self) -> tuple[Any, ...]:
         """Diagrams whose matrices are a basis of this space, for every n, also n < k + l.
 
         They keep the order of :meth:`diagrams`. Row i of a layer's weight belongs to the i-th.
-        Raises SizeError for more than ten million; :meth:`iter_basis` gives any number of them.
+        Raises SizeError for more than ten million; :attr:`independent` gives any one of them.
         """
         return self._basis
 
@@ -81,9 +88,9 @@ class Hom:
         if self.dimension > LIMIT:
             raise SizeError(
                 f"{self}: that is too many diagrams to list; "
-                "take the first m with itertools.islice(hom.iter_basis(), m)"
+                "hom.independent[i] is the i-th, hom.independent[:m] are the first m"
             )
-        return tuple(self.iter_basis())
+        return tuple(self.independent)
 
     def matrices(self) -> NDArray[np.int64]:
         """The matrices of the basis, of shape (dimension, n**l, n**k), in exact integers.
@@ -93,7 +100,7 @@ class Hom:
         n = self.group.n
         functor.check_size(self.dimension, n, self.k, self.l)
         out = np.zeros((self.dimension, n**self.l, n**self.k), dtype=np.int64)
-        for row, diagram in enumerate(self.iter_basis()):
+        for row, diagram in enumerate(self.independent):
             out[row] = functor.matrix(diagram, n)
         return out
 

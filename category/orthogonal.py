@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from tannaka.category.group import Group, register
 from tannaka.diagrams.brauer import Brauer
+from tannaka.diagrams.counts import count_brauer_diagrams
 from tannaka.diagrams.diagram import Diagram
-from tannaka.diagrams.enumerate import brauer_diagrams, count_brauer_diagrams
+from tannaka.diagrams.enumerate import Enumeration, brauer_diagrams
 
 
 @register
@@ -43,11 +43,11 @@ class O(Group):  # noqa: E742
         """The number of perfect matchings of k + l points: (k + l - 1)!!, or 0 when k + l is odd."""
         return count_brauer_diagrams(k + l)
 
-    def diagrams(self, k: int, l: int) -> Iterator[Brauer]:
+    def diagrams(self, k: int, l: int) -> Enumeration[Brauer]:
         """All Brauer diagrams k -> l."""
         return brauer_diagrams(k, l)
 
-    def basis(self, k: int, l: int) -> Iterator[Brauer]:
+    def basis(self, k: int, l: int) -> Enumeration[Brauer]:
         """The Brauer diagrams k -> l without n + 1 pairwise non-nesting edges."""
         return brauer_diagrams(k, l, chain=self.n)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tannaka.category.group import Group, register
+from tannaka.diagrams.counts import count_set_partitions
 from tannaka.diagrams.diagram import Diagram
-from tannaka.diagrams.enumerate import count_set_partitions, set_partitions
+from tannaka.diagrams.enumerate import Enumeration, set_partitions
 from tannaka.diagrams.partition import SetPartition
 
 
@@ -39,11 +39,11 @@ class S(Group):
         """The number of set partitions of k + l points, a Bell number."""
         return count_set_partitions(k + l)
 
-    def diagrams(self, k: int, l: int) -> Iterator[SetPartition]:
+    def diagrams(self, k: int, l: int) -> Enumeration[SetPartition]:
         """All set-partition diagrams k -> l."""
         return set_partitions(k, l)
 
-    def basis(self, k: int, l: int) -> Iterator[SetPartition]:
+    def basis(self, k: int, l: int) -> Enumeration[SetPartition]:
         """The set-partition diagrams k -> l with at most n blocks."""
         return set_partitions(k, l, most=self.n)
 

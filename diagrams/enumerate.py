@@ -1,49 +1,415 @@
-"""Every diagram dom -> cod, in one fixed order, and how many there are.
+"""Every diagram dom -> cod of a family, in one fixed order: lazily, counted, indexed, sampled.
 
 The orders are part of the contract, because rows of learned weights follow them: set partitions
 come in lexicographic order of their restricted growth strings, Brauer diagrams in lexicographic
 order of their sorted edge lists.
+
+A family is a small machine: a diagram is a word of choices, one a step, and the machine's state
+says which choices may come next. States from which equally many words end are counted once, so the
+i-th diagram and the index of a diagram are found without enumerating.
 """
 
 from __future__ import annotations
 
+import operator
+import random
+from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Iterator
-from math import prod
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, Generic, TypeVar, overload
 
 from tannaka.diagrams.brauer import Brauer
-from tannaka.diagrams.diagram import order
-from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.diagram import Diagram, order
+from tannaka.diagrams.partition import SetPartition, restricted_growth
+
+D = TypeVar("D", bound=Diagram)
+Move = tuple[int, Any]
+"""A choice, and the state that it leads to."""
 
 
-def set_partitions(dom: int, cod: int, most: int | None = None) -> Iterator[SetPartition]:
-    """Every set-partition diagram dom -> cod with at most ``most`` blocks (None: any number).
+class Enumeration(ABC, Generic[D]):
+    """All diagrams dom -> cod of one family, in a fixed order.
 
-    Lexicographic in the labels; constant memory.
+    Iterating takes constant memory and may be done again and again. ``space[i]`` is the i-th
+    diagram (a slice, a list of them), ``space.index(d)`` its index, ``d in space`` whether it
+    belongs, ``space.count`` how many there are: all without enumerating. (``len`` is not offered:
+    Python bounds it.)
+    """
+
+    dom: int
+    cod: int
+
+    def __init__(self, dom: int, cod: int) -> None:
+        self.dom, self.cod = order("dom", dom), order("cod", cod)
+        self._completions: dict[tuple[int, Hashable], int] = {}
+
+    @property
+    def size(self) -> int:
+        """How many vertices each diagram has."""
+        return self.dom + self.cod
+
+    @property
+    def count(self) -> int:
+        """How many diagrams there are, exactly, at any size."""
+        return self._count(self._steps, self._start)
+
+    @property
+    @abstractmethod
+    def _steps(self) -> int:
+        """How many choices make a diagram."""
+
+    @property
+    @abstractmethod
+    def _start(self) -> Any:
+        """The state before the first choice."""
+
+    @abstractmethod
+    def _moves(self, state: Any) -> Sequence[Move]:
+        """What may be chosen next, in increasing order."""
+
+    @abstractmethod
+    def _accepts(self, state: Any) -> bool:
+        """Whether a word that ends in this state is a diagram."""
+
+    @abstractmethod
+    def _key(self, state: Any) -> Hashable:
+        """States of equal key are followed by equally many words."""
+
+    @abstractmethod
+    def _build(self, word: Sequence[int]) -> D:
+        """The diagram of a word of choices."""
+
+    @abstractmethod
+    def _word(self, diagram: D) -> Sequence[int] | None:
+        """The choices that make a diagram; None for one of another family or other orders."""
+
+    def __iter__(self) -> Iterator[D]:
+        if not self.count:
+            return
+        word: list[int] = []
+        pending = [iter([(0, self._start)])]
+        while pending:
+            choice, state = next(pending[-1], (None, None))
+            if choice is None:
+                pending.pop()
+                del word[len(pending) - 1 :]
+                continue
+            del word[len(pending) - 1 :]
+            word.append(choice)
+            left = self._steps - len(pending) + 1
+            if not self._count(left, state):
+                continue
+            if left:
+                pending.append(iter(self._moves(state)))
+            else:
+                yield self._build(word[1:])
+
+    @overload
+    def __getitem__(self, index: int) -> D: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[D]: ...
+    def __getitem__(self, index: int | slice) -> D | list[D]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self.count))]
+        left = operator.index(index)
+        if not -self.count <= left < self.count:
+            raise IndexError(f"{self} has no diagram number {index}: there are {self.count:,}")
+        left %= self.count
+        word, state = [], self._start
+        for step in range(self._steps, 0, -1):
+            for choice, following in self._moves(state):  # noqa: B007
+                here = self._count(step - 1, following)
+                if left < here:
+                    break
+                left -= here
+            word.append(choice)
+            state = following
+        return self._build(word)
+
+    def index(self, diagram: D) -> int:
+        """The number of a diagram in this order; the inverse of ``space[i]``.
+
+        Raises ValueError for a diagram that is not one of these.
+        """
+        word = self._word(diagram)
+        rank, state = 0, self._start
+        for step, chosen in enumerate(word or ()):
+            for choice, following in self._moves(state):
+                if choice == chosen:
+                    state = following
+                    break
+                rank += self._count(self._steps - step - 1, following)
+            else:
+                word = None
+                break
+        if word is None or len(word) != self._steps or not self._accepts(state):
+            raise ValueError(f"({diagram}), {diagram.dom} -> {diagram.cod}, is not one of {self}")
+        return rank
+
+    def __contains__(self, diagram: object) -> bool:
+        try:
+            self.index(diagram)  # type: ignore[arg-type]
+        except (ValueError, AttributeError):
+            return False
+        return True
+
+    def sample(self, rng: random.Random | int | None = None) -> D:
+        """A uniformly random diagram; ``rng`` is a ``random.Random`` or a seed.
+
+        Raises ValueError when there is none.
+        """
+        if not self.count:
+            raise ValueError(f"{self} is empty: there is nothing to draw from")
+        if not isinstance(rng, random.Random):
+            rng = random.Random(rng)
+        return self[rng.randrange(self.count)]
+
+    def _count(self, left: int, state: Any) -> int:
+        """How many words of ``left`` more choices end well."""
+        if not left:
+            return int(self._accepts(state))
+        key = (left, self._key(state))
+        found = self._completions.get(key)
+        if found is None:
+            reached: Counter[Hashable] = Counter()
+            states: dict[Hashable, Any] = {}
+            for _, following in self._moves(state):
+                reached[self._key(following)] += 1
+                states.setdefault(self._key(following), following)
+            found = sum(times * self._count(left - 1, states[k]) for k, times in reached.items())
+            self._completions[key] = found
+        return found
+
+    @abstractmethod
+    def _conditions(self) -> str:
+        """What is asked of the diagrams beyond their orders, in words."""
+
+    def __repr__(self) -> str:
+        words = self._conditions()
+        return f"<{self.count:,} diagrams {self.dom} -> {self.cod}: {words}>"
+
+
+class _SetPartitions(Enumeration[SetPartition]):
+    """See :func:`set_partitions`. A state holds a mark for each block, and the open blocks."""
+
+    def __init__(
+        self,
+        dom: int,
+        cod: int,
+        most: int | None,
+        *,
+        even: bool,
+        largest: int | None,
+        planar: bool,
+        through: int | None,
+        colours: Sequence[Hashable] | None,
+    ) -> None:
+        super().__init__(dom, cod)
+        self.most = self.size if most is None else order("most", most)
+        self.largest = None if largest is None else order("largest", largest)
+        self.through = None if through is None else order("through", through)
+        self.even, self.planar = even, planar
+        self.colours = (0,) * self.size if colours is None else tuple(colours)
+        if len(self.colours) != self.size:
+            raise ValueError(
+                f"colours {self.colours} has length {len(self.colours)}, but a diagram "
+                f"{self.dom} -> {self.cod} has {self.size} vertices"
+            )
+        # Around the diagram, when blocks must not cross; else as vertices are numbered.
+        inputs = range(self.cod, self.size)
+        self.path = (*range(self.cod), *(reversed(inputs) if planar else inputs))
+
+    @property
+    def _steps(self) -> int:
+        return self.size
+
+    @property
+    def _start(self) -> Any:
+        return 0, (), ()
+
+    def _moves(self, state: Any) -> Sequence[Move]:
+        step, blocks, stack = state
+        vertex = self.path[step]
+        joinable = sorted(stack) if self.planar else range(len(blocks))
+        moves = []
+        for block in joinable:
+            joined = self._joined(blocks[block], vertex)
+            if joined is not None:
+                open_blocks = stack[: stack.index(block) + 1] if self.planar else ()
+                marks = (*blocks[:block], joined, *blocks[block + 1 :])
+                moves.append((block, (step + 1, marks, open_blocks)))
+        new = self._joined((self.colours[vertex], 0, 0), vertex)
+        if new is not None and len(blocks) < self.most:
+            open_blocks = (*stack, len(blocks)) if self.planar else ()
+            moves.append((len(blocks), (step + 1, (*blocks, new), open_blocks)))
+        return moves
+
+    def _joined(self, mark: tuple[Hashable, int, int], vertex: int) -> Any:
+        """The mark of a block after a vertex joins it: colour, size as far as it matters, rows."""
+        colour, size, rows = mark
+        size += 1
+        if self.colours[vertex] != colour or (self.largest is not None and size > self.largest):
+            return None
+        if self.largest is None:
+            size = size % 2 if self.even else 0
+        if self.through is not None:
+            rows |= 1 if vertex < self.cod else 2
+        return colour, size, rows
+
+    def _accepts(self, state: Any) -> bool:
+        _, blocks, _ = state
+        if self.even and any(size % 2 for _, size, _ in blocks):
+            return False
+        return self.through is None or sum(rows == 3 for _, _, rows in blocks) == self.through
+
+    def _key(self, state: Any) -> Hashable:
+        _, blocks, stack = state
+        if not self.planar:
+            return frozenset(Counter(blocks).items())
+        # Blocks that were closed in passing count only for what is asked in the end.
+        closed = [mark for i, mark in enumerate(blocks) if i not in stack]
+        spoiled = self.even and any(size % 2 for _, size, _ in closed)
+        through = sum(rows == 3 for _, _, rows in closed)
+        number = len(blocks) if self.most < self.size else 0
+        return tuple(blocks[i] for i in stack), spoiled, through, number
+
+    def _build(self, word: Sequence[int]) -> SetPartition:
+        labels = [0] * self.size
+        for vertex, block in zip(self.path, word, strict=True):
+            labels[vertex] = block
+        return SetPartition(self.dom, self.cod, restricted_growth(labels))
+
+    def _word(self, diagram: SetPartition) -> Sequence[int] | None:
+        orders = (self.dom, self.cod)
+        if not isinstance(diagram, SetPartition) or (diagram.dom, diagram.cod) != orders:
+            return None
+        return restricted_growth([diagram.labels[vertex] for vertex in self.path])
+
+    def _conditions(self) -> str:
+        words = ["non-crossing set partitions" if self.planar else "set partitions"]
+        words += [f"at most {self.most} blocks"] if self.most < self.size else []
+        words += ["blocks of even size"] if self.even else []
+        words += [] if self.largest is None else [f"blocks of at most {self.largest} vertices"]
+        words += [] if self.through is None else [f"{self.through} through-blocks"]
+        words += [f"colours {self.colours}"] if len(set(self.colours)) > 1 else []
+        return ", ".join(words)
+
+
+def set_partitions(
+    dom: int,
+    cod: int,
+    most: int | None = None,
+    *,
+    even: bool = False,
+    largest: int | None = None,
+    planar: bool = False,
+    through: int | None = None,
+    colours: Sequence[Hashable] | None = None,
+) -> Enumeration[SetPartition]:
+    """The set-partition diagrams dom -> cod, or those of a sub-family.
+
+    ``most``: with at most this many blocks. ``even``: all blocks of even size. ``largest``: no
+    block of more vertices than this. ``planar``: blocks do not cross when the vertices stand around
+    a circle, outputs left to right, then inputs right to left. ``through``: exactly this many
+    blocks with both outputs and inputs (the propagating number). ``colours``: a colour for each
+    vertex; blocks do not mix colours.
+
+    In lexicographic order of the labels; for planar ones, of the labels read around the circle.
 
     >>> [str(d) for d in set_partitions(1, 1)]
     ['0 1', '0 | 1']
-    >>> [str(d) for d in set_partitions(0, 0)]
-    ['∅']
+    >>> space = set_partitions(3, 3, even=True)
+    >>> space
+    <31 diagrams 3 -> 3: set partitions, blocks of even size>
+    >>> str(space[17]), space.index(space[17])
+    ('0 2 | 1 5 | 3 4', 17)
+    >>> set_partitions(5, 5, planar=True).count
+    16796
     """
-    size = order("dom", dom) + order("cod", cod)
-    most = size if most is None else order("most", most)
+    return _SetPartitions(
+        dom,
+        cod,
+        most,
+        even=even,
+        largest=largest,
+        planar=planar,
+        through=through,
+        colours=colours,
+    )
 
-    def grow(labels: tuple[int, ...], blocks: int) -> Iterator[tuple[int, ...]]:
-        if len(labels) == size:
-            yield labels
-            return
-        for label in range(min(blocks + 1, most)):
-            yield from grow((*labels, label), max(blocks, label + 1))
 
-    return (SetPartition(dom, cod, labels) for labels in grow((), 0))
+class _BrauerDiagrams(Enumeration[Brauer]):
+    """See :func:`brauer_diagrams`. The first free vertex chooses its partner among the others.
+
+    A state holds the number of free vertices and, when chains are bounded, the piles of patience
+    sorting: for each length, how many free vertices stand left of the least end of such a chain.
+    """
+
+    def __init__(self, dom: int, cod: int, chain: int | None) -> None:
+        super().__init__(dom, cod)
+        self.chain = None if chain is None else order("chain", chain)
+
+    @property
+    def _steps(self) -> int:
+        return self.size // 2
+
+    @property
+    def _start(self) -> Any:
+        return self.size, ()
+
+    def _moves(self, state: Any) -> Sequence[Move]:
+        free, piles = state
+        if self.chain is None:
+            return [(choice, (free - 2, ())) for choice in range(free - 1)]
+        # Vertex 0 of the free ones takes a partner at 1, 2, ...; edges come with increasing left
+        # ends, so a chain of pairwise non-nesting edges is an increasing run of right ends.
+        moves = []
+        for choice in range(free - 1):
+            partner = choice + 1
+            pile = bisect_left(piles, partner + 1)
+            if pile < self.chain:
+                ends = (*piles[:pile], partner, *piles[pile + 1 :])
+                left = tuple(max(end - 1 - (end > partner), 0) for end in ends)
+                moves.append((choice, (free - 2, left)))
+        return moves
+
+    def _accepts(self, state: Any) -> bool:
+        return self.size % 2 == 0
+
+    def _key(self, state: tuple[int, tuple[int, ...]]) -> Hashable:
+        return state
+
+    def _build(self, word: Sequence[int]) -> Brauer:
+        free, pairs = list(range(self.size)), []
+        for choice in word:
+            a = free.pop(0)
+            pairs.append((a, free.pop(choice)))
+        return Brauer(self.dom, self.cod, tuple(pairs))
+
+    def _word(self, diagram: Brauer) -> Sequence[int] | None:
+        orders = (self.dom, self.cod)
+        if not isinstance(diagram, Brauer) or (diagram.dom, diagram.cod) != orders:
+            return None
+        free, word = list(range(self.size)), []
+        for a, b in diagram.pairs:
+            free.remove(a)
+            word.append(free.index(b))
+            free.remove(b)
+        return word
+
+    def _conditions(self) -> str:
+        words = ["Brauer diagrams"]
+        if self.chain is not None:
+            words.append(f"no {self.chain + 1} pairwise non-nesting edges")
+        return ", ".join(words)
 
 
-def brauer_diagrams(dom: int, cod: int, chain: int | None = None) -> Iterator[Brauer]:
-    """Every Brauer diagram dom -> cod without ``chain + 1`` pairwise non-nesting edges.
+def brauer_diagrams(dom: int, cod: int, chain: int | None = None) -> Enumeration[Brauer]:
+    """The Brauer diagrams dom -> cod, or those without ``chain + 1`` pairwise non-nesting edges.
 
-    Edges (a, b), (c, d) with a < b, c < d do not nest when a < c and b < d. ``chain=None`` sets no
-    bound; otherwise branches that break it are cut as soon as they do. Lexicographic in the edges.
+    Edges (a, b), (c, d) with a < b, c < d do not nest when a < c and b < d. In lexicographic order
+    of the edges; none when dom + cod is odd.
 
     >>> [str(d) for d in brauer_diagrams(2, 2)]
     ['0 1 | 2 3', '0 2 | 1 3', '0 3 | 1 2']
@@ -51,101 +417,7 @@ def brauer_diagrams(dom: int, cod: int, chain: int | None = None) -> Iterator[Br
     ['0 3 | 1 2']
     >>> list(brauer_diagrams(1, 2))
     []
+    >>> brauer_diagrams(12, 12, chain=3).count
+    834086421
     """
-    size = order("dom", dom) + order("cod", cod)
-    bound = size if chain is None else order("chain", chain)
-
-    def match(
-        free: tuple[int, ...], edges: tuple[tuple[int, int], ...], piles: tuple[int, ...]
-    ) -> Iterator[tuple[tuple[int, int], ...]]:
-        if not free:
-            yield edges
-            return
-        a, *rest = free
-        for i, b in enumerate(rest):
-            # Patience sorting: edges come with a increasing, so a chain is an increasing run of b.
-            pile = bisect_left(piles, b)
-            if pile < bound:
-                yield from match(
-                    (*rest[:i], *rest[i + 1 :]),
-                    (*edges, (a, b)),
-                    (*piles[:pile], b, *piles[pile + 1 :]),
-                )
-
-    if size % 2:
-        return iter(())
-    return (Brauer(dom, cod, edges) for edges in match(tuple(range(size)), (), ()))
-
-
-def stirling2(size: int) -> list[int]:
-    """Stirling numbers of the second kind: entry b counts partitions of ``size`` points in b blocks.
-
-    >>> stirling2(4)
-    [0, 1, 7, 6, 1]
-    """
-    row = [1]
-    for _ in range(size):
-        row = [
-            below + blocks * same
-            for blocks, (below, same) in enumerate(zip([0, *row], [*row, 0], strict=True))
-        ]
-    return row
-
-
-def count_set_partitions(size: int, most: int | None = None) -> int:
-    """How many set partitions of ``size`` points have at most ``most`` blocks; all: a Bell number.
-
-    >>> count_set_partitions(4), count_set_partitions(4, most=2)
-    (15, 8)
-    """
-    return sum(stirling2(size)[: None if most is None else most + 1])
-
-
-def count_brauer_diagrams(size: int, chain: int | None = None) -> int:
-    """How many perfect matchings of ``size`` points have no ``chain + 1`` pairwise non-nesting edges.
-
-    Without a bound: (size - 1)!!. With one, by the Robinson-Schensted-Knuth correspondence, the
-    sum of f(2 * shape) over the partitions ``shape`` of size/2 with at most ``chain`` parts, where
-    f counts standard Young tableaux (hook length formula).
-
-    >>> count_brauer_diagrams(8), count_brauer_diagrams(8, chain=3), count_brauer_diagrams(7)
-    (105, 91, 0)
-    """
-    if size % 2:
-        return 0
-    if chain is None or chain >= size // 2:
-        return prod(range(size - 1, 0, -2))
-    return sum(
-        standard_tableaux(tuple(2 * part for part in shape))
-        for shape in integer_partitions(size // 2, chain)
-    )
-
-
-def integer_partitions(
-    total: int, parts: int, largest: int | None = None
-) -> Iterator[tuple[int, ...]]:
-    """Partitions of ``total`` into at most ``parts`` positive parts, each part at most ``largest``.
-
-    >>> list(integer_partitions(4, 2))
-    [(4,), (3, 1), (2, 2)]
-    """
-    if total == 0:
-        yield ()
-        return
-    largest = total if largest is None else min(largest, total)
-    for first in range(largest, 0, -1):
-        if first * parts < total:
-            return
-        for rest in integer_partitions(total - first, parts - 1, first):
-            yield (first, *rest)
-
-
-def standard_tableaux(shape: tuple[int, ...]) -> int:
-    """How many standard Young tableaux have this shape, by the hook length formula.
-
-    >>> standard_tableaux((2, 2)), standard_tableaux(())
-    (2, 1)
-    """
-    columns = [sum(part > j for part in shape) for j in range(shape[0] if shape else 0)]
-    hooks = prod(part - j + columns[j] - i - 1 for i, part in enumerate(shape) for j in range(part))
-    return prod(range(1, sum(shape) + 1)) // hooks
+    return _BrauerDiagrams(dom, cod, chain)

@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
-from itertools import islice
+import random
+from collections import Counter
+from itertools import combinations, islice, pairwise
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from oracles import all_matchings, all_set_partitions, longest_chain, permutation_dimension
 
-from tannaka.diagrams.enumerate import (
-    brauer_diagrams,
-    count_brauer_diagrams,
-    count_set_partitions,
-    set_partitions,
-)
+from tannaka.diagrams.counts import count_brauer_diagrams, count_set_partitions
+from tannaka.diagrams.enumerate import Enumeration, brauer_diagrams, set_partitions
+from tannaka.diagrams.partition import SetPartition
+
+SUB_FAMILIES: dict[str, dict[str, Any]] = {
+    "all": {},
+    "at most 2 blocks": {"most": 2},
+    "even blocks": {"even": True},
+    "blocks of at most 2": {"largest": 2},
+    "blocks of exactly 2": {"largest": 2, "even": True},
+    "non-crossing": {"planar": True},
+    "non-crossing pairs": {"planar": True, "even": True, "largest": 2},
+    "2 through-blocks": {"through": 2},
+    "no through-block, at most 3 blocks": {"through": 0, "most": 3},
+    "planar with one through-block": {"planar": True, "through": 1},
+}
+
+
+def belongs(
+    d: SetPartition,
+    most: int | None = None,
+    even: bool = False,
+    largest: int | None = None,
+    planar: bool = False,
+    through: int | None = None,
+) -> bool:
+    """The conditions of a sub-family, from their definitions."""
+    around = [*range(d.cod), *reversed(range(d.cod, d.cod + d.dom))]
+    block_of = {v: b for b, block in enumerate(d.blocks) for v in block}
+    crossing = any(
+        p == r != q == s for p, q, r, s in combinations([block_of[v] for v in around], 4)
+    )
+    reaching = sum(b[0] < d.cod <= b[-1] for b in d.blocks)
+    return (
+        (most is None or len(d.blocks) <= most)
+        and (not even or all(len(b) % 2 == 0 for b in d.blocks))
+        and (largest is None or all(len(b) <= largest for b in d.blocks))
+        and (not planar or not crossing)
+        and (through is None or reaching == through)
+    )
 
 
 @pytest.mark.parametrize("size", range(8))
@@ -29,6 +68,28 @@ def test_set_partitions_are_all_there_once_and_in_order(size: int) -> None:
             assert len(bounded) == count_set_partitions(size, most)
 
 
+@pytest.mark.parametrize("conditions", SUB_FAMILIES.values(), ids=SUB_FAMILIES)
+@pytest.mark.parametrize(("dom", "cod"), [(0, 0), (1, 0), (2, 2), (3, 1), (0, 4), (2, 3), (3, 3)])
+def test_sub_families_are_what_their_conditions_leave(
+    conditions: dict[str, Any], dom: int, cod: int
+) -> None:
+    found = list(set_partitions(dom, cod, **conditions))
+    assert set(found) == {d for d in set_partitions(dom, cod) if belongs(d, **conditions)}
+    assert len(found) == len(set(found)) == set_partitions(dom, cod, **conditions).count
+    if not conditions.get("planar"):
+        assert all(a.labels < b.labels for a, b in pairwise(found))
+
+
+def test_colours_do_not_mix() -> None:
+    colours = "abba"
+    found = set(set_partitions(2, 2, colours=colours))
+    assert found == {
+        d for d in set_partitions(2, 2) if all(len({colours[v] for v in b}) == 1 for b in d.blocks)
+    }
+    with pytest.raises(ValueError, match=r"colours .* has length 3, but .* has 4 vertices"):
+        set_partitions(2, 2, colours=(0, 1, 1))
+
+
 @pytest.mark.parametrize("size", range(9))
 def test_matchings_are_all_there_once_and_in_order(size: int) -> None:
     for dom in {0, size // 2, size}:
@@ -41,11 +102,87 @@ def test_matchings_are_all_there_once_and_in_order(size: int) -> None:
             assert len(bounded) == count_brauer_diagrams(size, chain)
 
 
+SPACES: list[Enumeration[Any]] = [
+    *(set_partitions(3, 2, **conditions) for conditions in SUB_FAMILIES.values()),
+    set_partitions(3, 3, colours=(0, 1, 0, 1, 1, 0)),
+    brauer_diagrams(3, 3),
+    brauer_diagrams(4, 4, chain=2),
+    brauer_diagrams(2, 1),
+    set_partitions(0, 0),
+]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_diagrams_are_found_by_number_and_numbers_by_diagram(space: Enumeration[Any]) -> None:
+    found = list(space)
+    assert list(space) == found, "iterating again starts again"
+    assert space.count == len(found)
+    assert [space[i] for i in range(space.count)] == found == space[:]
+    assert [space.index(d) for d in found] == list(range(space.count))
+    assert space[::-2] == found[::-2]
+    if found:
+        assert space[-1] == found[-1]
+    for i in (space.count, -space.count - 1):
+        with pytest.raises(IndexError, match=f"no diagram number {i}: there are {space.count}"):
+            space[i]
+    stranger = SetPartition(5, 4, (0,) * 9)
+    assert stranger not in space
+    assert "stranger" not in space
+    with pytest.raises(ValueError, match="is not one of"):
+        space.index(stranger)
+
+
+LARGE: list[Enumeration[Any]] = [
+    set_partitions(13, 12),
+    set_partitions(12, 10, most=5, even=True),
+    set_partitions(10, 10, planar=True),
+    brauer_diagrams(15, 15),
+    brauer_diagrams(9, 9, chain=3),
+]
+
+
+@given(st.integers(0, 10**30), st.sampled_from(LARGE))
+def test_numbers_far_beyond_listing(number: int, space: Enumeration[Any]) -> None:
+    i = number % space.count
+    assert space.index(space[i]) == i
+
+
+def test_outsiders_have_no_number() -> None:
+    assert SetPartition(1, 1, (0, 1)) not in set_partitions(1, 1, most=1)
+    assert SetPartition(1, 1, (0, 1)) not in set_partitions(1, 1, even=True)
+    assert SetPartition(2, 2, (0, 1, 1, 0)) not in set_partitions(2, 2, planar=True)
+    assert SetPartition(2, 2, (0, 1, 0, 1)) in set_partitions(2, 2, planar=True)
+
+
+@pytest.mark.parametrize(
+    "space", [set_partitions(2, 3), set_partitions(3, 3, planar=True), brauer_diagrams(4, 4, 2)]
+)
+def test_samples_are_uniform_and_seeded(space: Enumeration[Any]) -> None:
+    assert space.sample(7) == space.sample(7)
+    rng, each = random.Random(1), 100
+    seen = Counter(space.sample(rng) for _ in range(each * space.count))
+    assert set(seen) == set(space)
+    statistic = sum((count - each) ** 2 / each for count in seen.values())
+    freedom = space.count - 1
+    assert abs(statistic - freedom) < 4 * (2 * freedom) ** 0.5
+    with pytest.raises(ValueError, match="is empty"):
+        brauer_diagrams(1, 2).sample(0)
+
+
 def test_counts_of_known_sequences() -> None:
     bell = [1, 1, 2, 5, 15, 52, 203, 877, 4140, 21147, 115975, 678570, 4213597]
     assert [count_set_partitions(size) for size in range(13)] == bell
+    assert [set_partitions(0, size).count for size in range(13)] == bell
+    catalan = [1, 1, 2, 5, 14, 42, 132, 429, 1430, 4862]
+    assert [set_partitions(0, size, planar=True).count for size in range(10)] == catalan
+    assert [
+        set_partitions(m, m, planar=True, even=True, largest=2).count for m in range(10)
+    ] == catalan
+    involutions = [1, 1, 2, 4, 10, 26, 76, 232, 764, 2620]
+    assert [set_partitions(size, 0, largest=2).count for size in range(10)] == involutions
+    even = [1, 0, 1, 0, 4, 0, 31, 0, 379, 0, 6556]
+    assert [set_partitions(size, 0, even=True).count for size in range(11)] == even
     assert [count_brauer_diagrams(2 * m) for m in range(7)] == [1, 1, 3, 15, 105, 945, 10395]
-    # Catalan numbers: matchings without two non-nesting ... of chain 1 are unique, of chain 2 not.
     assert [count_brauer_diagrams(2 * m, 1) for m in range(6)] == [1] * 6
     assert [count_brauer_diagrams(2 * m, 2) for m in range(6)] == [1, 1, 3, 10, 35, 126]
 
@@ -53,6 +190,7 @@ def test_counts_of_known_sequences() -> None:
 @pytest.mark.parametrize("n", [1, 2, 5, 50])
 def test_counts_at_sizes_that_no_enumeration_reaches(n: int) -> None:
     assert count_set_partitions(60, n) == permutation_dimension(n, 60)
+    assert set_partitions(30, 30, n).count == permutation_dimension(n, 60)
 
 
 def test_enumeration_is_lazy() -> None:

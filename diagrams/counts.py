@@ -1,0 +1,80 @@
+"""How many diagrams there are, in closed form: no enumeration, exact at any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+
+def stirling2(size: int) -> list[int]:
+    """Stirling numbers of the second kind: entry b counts partitions of ``size`` points in b blocks.
+
+    >>> stirling2(4)
+    [0, 1, 7, 6, 1]
+    """
+    row = [1]
+    for _ in range(size):
+        row = [
+            below + blocks * same
+            for blocks, (below, same) in enumerate(zip([0, *row], [*row, 0], strict=True))
+        ]
+    return row
+
+
+def count_set_partitions(size: int, most: int | None = None) -> int:
+    """How many set partitions of ``size`` points have at most ``most`` blocks; all: a Bell number.
+
+    >>> count_set_partitions(4), count_set_partitions(4, most=2)
+    (15, 8)
+    """
+    return sum(stirling2(size)[: None if most is None else most + 1])
+
+
+def count_brauer_diagrams(size: int, chain: int | None = None) -> int:
+    """How many perfect matchings of ``size`` points have no ``chain + 1`` pairwise non-nesting edges.
+
+    Without a bound: (size - 1)!!. With one, by the Robinson-Schensted-Knuth correspondence, the
+    sum of f(2 * shape) over the partitions ``shape`` of size/2 with at most ``chain`` parts, where
+    f counts standard Young tableaux (hook length formula).
+
+    >>> count_brauer_diagrams(8), count_brauer_diagrams(8, chain=3), count_brauer_diagrams(7)
+    (105, 91, 0)
+    """
+    if size % 2:
+        return 0
+    if chain is None or chain >= size // 2:
+        return prod(range(size - 1, 0, -2))
+    return sum(
+        standard_tableaux(tuple(2 * part for part in shape))
+        for shape in integer_partitions(size // 2, chain)
+    )
+
+
+def integer_partitions(
+    total: int, parts: int, largest: int | None = None
+) -> Iterator[tuple[int, ...]]:
+    """Partitions of ``total`` into at most ``parts`` positive parts, each part at most ``largest``.
+
+    >>> list(integer_partitions(4, 2))
+    [(4,), (3, 1), (2, 2)]
+    """
+    if total == 0:
+        yield ()
+        return
+    largest = total if largest is None else min(largest, total)
+    for first in range(largest, 0, -1):
+        if first * parts < total:
+            return
+        for rest in integer_partitions(total - first, parts - 1, first):
+            yield (first, *rest)
+
+
+def standard_tableaux(shape: tuple[int, ...]) -> int:
+    """How many standard Young tableaux have this shape, by the hook length formula.
+
+    >>> standard_tableaux((2, 2)), standard_tableaux(())
+    (2, 1)
+    """
+    columns = [sum(part > j for part in shape) for j in range(shape[0] if shape else 0)]
+    hooks = prod(part - j + columns[j] - i - 1 for i, part in enumerate(shape) for j in range(part))
+    return prod(range(1, sum(shape) + 1)) // hooks
