@@ -53,7 +53,7 @@ class Brauer(Diagram):
     @classmethod
     def from_blocks(cls, dom: int, cod: int, blocks: Iterable[Iterable[int]]) -> Self:
         """Build from the edges, in any order."""
-        return cls(dom, cod, tuple((a, b) for a, b in map(tuple, blocks)))
+        return cls(dom, cod, tuple(map(tuple, blocks)))  # type: ignore[arg-type]
 
     @property
     def blocks(self) -> tuple[tuple[int, ...], ...]:

@@ -139,6 +139,44 @@ class Diagram(ABC):
     def __str__(self) -> str:
         return " | ".join(" ".join(map(str, block)) for block in self.blocks) or "∅"
 
+    @classmethod
+    def parse(cls, dom: int, cod: int, text: str) -> Self:
+        """Read a diagram dom -> cod back from its ``str``.
+
+        Raises ValueError for text that is not blocks of vertex numbers between bars.
+
+        >>> from tannaka.diagrams.partition import SetPartition
+        >>> SetPartition.parse(1, 2, "0 1 | 2")
+        SetPartition(dom=1, cod=2, labels=(0, 0, 1))
+        """
+        words = [] if text.strip() == "∅" else [block.split() for block in text.split("|")]
+        if not all(words) or not all(word.isdecimal() for block in words for word in block):
+            raise ValueError(f"{text!r} is not a diagram such as '0 1 | 2': vertices, bars between")
+        return cls.from_blocks(dom, cod, [[int(word) for word in block] for block in words])
+
+    def to_json(self) -> dict[str, Any]:
+        """The diagram as data that ``json.dumps`` takes; :meth:`from_json` reads it back.
+
+        >>> from tannaka.diagrams.partition import SetPartition
+        >>> SetPartition.cup().to_json()
+        {'family': 'SetPartition', 'dom': 0, 'cod': 2, 'blocks': [[0, 1]]}
+        """
+        blocks = [list(block) for block in self.blocks]
+        return {"family": type(self).__name__, "dom": self.dom, "cod": self.cod, "blocks": blocks}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read a diagram of this family back from :meth:`to_json`.
+
+        Raises ValueError where the data is of another family or a key is missing.
+        """
+        missing = {"family", "dom", "cod", "blocks"} - data.keys()
+        if missing:
+            raise ValueError(f"a diagram's data has no {', '.join(sorted(missing))}: {dict(data)}")
+        if data["family"] != cls.__name__:
+            raise ValueError(f"this is a {data['family']}, not a {cls.__name__}: {dict(data)}")
+        return cls.from_blocks(data["dom"], data["cod"], data["blocks"])
+
     def text(self) -> str:
         """Draw in a terminal: outputs on top, inputs below."""
         return diagram_text(self)

@@ -1,4 +1,4 @@
-"""A diagram as contraction, then permutation, then embedding: what fast code is made of."""
+"""A diagram in factors: contraction, permutation, embedding; or permutation, planar, permutation."""
 
 from __future__ import annotations
 
@@ -61,4 +61,46 @@ def factor(diagram: D) -> Factorisation[D]:
         contraction=family.from_blocks(dom, t, kept + lower),
         permutation=family.permutation(tuple(by_input.index(b) for b in by_output)),
         embedding=family.from_blocks(t, cod, upper + spread),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanarFactorisation(Generic[D]):
+    """``inputs >> planar >> outputs`` of one diagram: two permutations and a planar diagram.
+
+    The planar diagram has its blocks in three groups from left to right: those with outputs only,
+    the through-blocks, and those with inputs only, each as consecutive vertices. Blocks with
+    outputs only and through-blocks come in the order of their least outputs, blocks with inputs
+    only in the order of their least inputs; inside a block vertices keep their order.
+    """
+
+    inputs: D
+    planar: D
+    outputs: D
+
+
+def planar_factor(diagram: D) -> PlanarFactorisation[D]:
+    """Factor a diagram, uniquely, as permutation, planar diagram, permutation.
+
+    Source: arXiv:2304.14165, the first step of its multiplication algorithm; the order of the
+    groups and within them is fixed here, so that the factors are unique.
+
+    >>> from tannaka.diagrams.partition import SetPartition
+    >>> parts = planar_factor(SetPartition(3, 2, (0, 1, 1, 0, 2)))
+    >>> [str(part) for part in (parts.inputs, parts.planar, parts.outputs)]
+    ['0 4 | 1 3 | 2 5', '0 2 | 1 3 | 4', '0 2 | 1 3']
+    """
+    cod, family = diagram.cod, type(diagram)
+    tops = [block for block in diagram.blocks if block[-1] < cod]
+    through = [block for block in diagram.blocks if block[0] < cod <= block[-1]]
+    bottoms = [block for block in diagram.blocks if block[0] >= cod]
+    upper = [v for block in tops + through for v in block if v < cod]
+    lower = [v for block in through + bottoms for v in block if v >= cod]
+    place = {v: i for i, v in enumerate(upper)} | {v: cod + i for i, v in enumerate(lower)}
+    return PlanarFactorisation(
+        inputs=family.permutation(tuple(v - cod for v in lower)),
+        planar=family.from_blocks(
+            diagram.dom, cod, [[place[v] for v in block] for block in diagram.blocks]
+        ),
+        outputs=family.permutation(tuple(place[v] for v in range(cod))),
     )

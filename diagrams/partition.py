@@ -103,18 +103,12 @@ class SetPartition(Diagram):
         (SetPartition(dom=0, cod=0, labels=()), 1)
         """
         check_composable(self, other)
-        # Points: outputs of other, the middle row, inputs of self.
-        middle = range(other.cod, other.cod + self.cod)
-        lower = (*middle, *range(middle.stop, middle.stop + self.dom))
-        upper = range(middle.stop)
-        parent = list(range(middle.stop + self.dom))
-        for points, labels in ((upper, other.labels), (lower, self.labels)):
-            first: dict[int, int] = {}
-            for point, label in zip(points, labels, strict=True):
-                _join(parent, point, first.setdefault(label, point))
-        roots = [_root(parent, point) for point in range(len(parent))]
-        outer = [*roots[: middle.start], *roots[middle.stop :]]
-        closed = len(set(roots)) - len(set(outer))
+        # The other's vertices keep their numbers; this diagram's outputs meet the other's inputs.
+        shift, middle = other.cod, self.cod
+        below = [[shift + vertex for vertex in block] for block in self.blocks]
+        labels = connected(shift + middle + self.dom, [*other.blocks, *below])
+        outer = labels[:shift] + labels[shift + middle :]
+        closed = len(set(labels)) - len(set(outer))
         return type(self)(self.dom, other.cod, restricted_growth(outer)), closed
 
     def tensor(self, other: Self) -> Self:
@@ -153,12 +147,21 @@ def restricted_growth(labels: Sequence[Hashable]) -> tuple[int, ...]:
     return tuple(number.setdefault(label, len(number)) for label in labels)
 
 
-def _root(parent: list[int], point: int) -> int:
-    while parent[point] != point:
-        parent[point] = parent[parent[point]]
-        point = parent[point]
-    return point
+def connected(size: int, groups: Iterable[Iterable[int]]) -> tuple[int, ...]:
+    """Label the points 0..size-1 so that the points of each group, and no more, are connected.
 
+    >>> connected(5, [(0, 3), (3, 4)])
+    (0, 1, 2, 0, 0)
+    """
+    parent = list(range(size))
 
-def _join(parent: list[int], a: int, b: int) -> None:
-    parent[_root(parent, a)] = _root(parent, b)
+    def root(point: int) -> int:
+        while parent[point] != point:
+            parent[point] = parent[parent[point]]
+            point = parent[point]
+        return point
+
+    for first, *others in groups:
+        for other in others:
+            parent[root(other)] = root(first)
+    return restricted_growth([root(point) for point in range(size)])

@@ -91,7 +91,7 @@ def basis(hom: Hom, svg: Path | None, as_json: bool) -> None:
     Example: tannaka basis "O(3)" 2 2 --svg basis.svg
     """
     if as_json:
-        diagrams = [{"blocks": diagram.blocks} for diagram in hom.basis()]
+        diagrams = [diagram.to_json() for diagram in hom.basis()]
         orders = {"group": str(hom.group), "k": hom.k, "l": hom.l, "dimension": hom.dimension}
         click.echo(json.dumps(orders | {"basis": diagrams}))
         return

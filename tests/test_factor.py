@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.enumerate import set_partitions
-from tannaka.diagrams.factor import factor
+from tannaka.diagrams.factor import factor, planar_factor
+from tannaka.diagrams.structure import is_planar, propagating_number
 from tannaka.testing.strategies import FAMILIES, any_diagram
 
 
@@ -47,3 +48,22 @@ def test_diagrams_share_their_parts() -> None:
     """6 contractions serve the 15 diagrams of 2 -> 2, 22 the 203 of 3 -> 3, 94 the 4140 of 4 -> 4."""
     for k, distinct in ((2, 6), (3, 22), (4, 94)):
         assert len({factor(d).contraction for d in set_partitions(k, k)}) == distinct
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+@given(st.data())
+def test_permutation_planar_permutation(family: type[Diagram], data: st.DataObject) -> None:
+    diagram = data.draw(any_diagram(family, 5))
+    parts = planar_factor(diagram)
+    lower, none = parts.inputs.then(parts.planar)
+    assert none == 0
+    assert lower.then(parts.outputs) == (diagram, 0)
+    assert is_planar(parts.planar)
+    for permutation in (parts.inputs, parts.outputs):
+        assert permutation.dom == permutation.cod == propagating_number(permutation)
+    again = planar_factor(parts.planar)
+    assert again.planar == parts.planar
+    assert {again.inputs, again.outputs} == {
+        family.identity(diagram.dom),
+        family.identity(diagram.cod),
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -146,9 +147,13 @@ def test_evaluating_at_n_commutes_with_composition(
 
 @families
 @given(st.data())
-def test_diagrams_survive_their_repr_and_hash_by_value(family: Family, data: st.DataObject) -> None:
+def test_diagrams_survive_text_and_json_and_hash_by_value(
+    family: Family, data: st.DataObject
+) -> None:
     f, g = data.draw(any_diagram(family)), data.draw(any_diagram(family))
     copy = eval(repr(f), {family.__name__: family})
     assert copy == f
+    assert family.parse(f.dom, f.cod, str(f)) == f
+    assert family.from_json(json.loads(json.dumps(f.to_json()))) == f
     assert hash(copy) == hash(f)
     assert (f == g) == (repr(f) == repr(g))
