@@ -8,3 +8,4 @@ from tannaka.diagrams.factor import Factorisation as Factorisation
 from tannaka.diagrams.factor import factor as factor
 from tannaka.diagrams.morphism import Morphism as Morphism
 from tannaka.diagrams.partition import SetPartition as SetPartition
+from tannaka.diagrams.steps import compose_steps as compose_steps

@@ -217,6 +217,15 @@ def svg_document(width: float, height: float, body: str, title: str) -> str:
     )
 
 
+def svg_text(text: str, x: float, y: float, size: float = 12.0) -> str:
+    """Markup of one line of text, centred at x.
+
+    >>> svg_text("a < b", 10, 20).endswith(">a &lt; b</text>")
+    True
+    """
+    return _text(one_line(text), x, y, _font(size, _SANS))
+
+
 def _stroke(rank: int, colours: Sequence[str]) -> str:
     cycle, colour = divmod(rank, len(colours))
     dash = DASHES[cycle % len(DASHES)]

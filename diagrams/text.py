@@ -120,6 +120,24 @@ def gallery_text(
     return "\n\n".join(bands)
 
 
+def side_by_side(drawings: Sequence[str]) -> str:
+    r"""Put texts of several lines beside each other, each centred in height.
+
+    >>> print(side_by_side(["a", "+", "bb\ncc"]))
+    a  +  bb
+          cc
+    """
+    cells = [drawing.split("\n") for drawing in drawings]
+    tall = max(map(len, cells), default=0)
+    columns = []
+    for cell in cells:
+        above = (tall - len(cell)) // 2
+        wide = max(map(text_width, cell))
+        lines = [*[""] * above, *cell, *[""] * (tall - len(cell) - above)]
+        columns.append([line + " " * (wide - text_width(line)) for line in lines])
+    return "\n".join("  ".join(parts).rstrip() for parts in zip(*columns, strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class _Bus:
     """The columns, in half places, of the wires that reach a block from above and from below."""

@@ -25,6 +25,7 @@ from tannaka.codegen.generate import generate as generate
 from tannaka.diagrams.brauer import Brauer as Brauer
 from tannaka.diagrams.morphism import Morphism as Morphism
 from tannaka.diagrams.partition import SetPartition as SetPartition
+from tannaka.diagrams.steps import compose_steps as compose_steps
 
 if TYPE_CHECKING:
     from tannaka import nn as nn
