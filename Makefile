@@ -1,8 +1,10 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Both build .venv from
 # constraints.txt once. PYTHON names the interpreter to build it with; torch's pinned build is for 3.11.
 
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+ifndef PYTHON
+PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+endif
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
@@ -31,6 +33,6 @@ clean:
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "tannaka needs Python 3.11 or newer: make PYTHON=/path/to/python3"; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv --clear .venv
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from tannaka.diagrams.diagram import Diagram, natural
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.morphism import Morphism
 
-LIMIT = 2**31
+MAX_BYTES = 2**31
 """Most bytes that a dense matrix, or a stack of them, may take before it is refused."""
 
 
@@ -39,6 +38,8 @@ def matrix(f: Diagram | Morphism, n: int) -> NDArray[Any]:
     check_size(1, n, f.dom, f.cod)
     if isinstance(f, Morphism):
         return _combination(f.at(n), n, f.dom, f.cod)
+    if n == 1:
+        return np.ones((1, 1), dtype=np.int64)  # numpy has no arrays of many axes, even of size 1
     shape = (n,) * (f.cod + f.dom)
     x = np.indices(shape, sparse=True)
     agree = np.ones(shape, dtype=bool)
@@ -51,10 +52,10 @@ def matrix(f: Diagram | Morphism, n: int) -> NDArray[Any]:
 def check_size(count: int, n: int, dom: int, cod: int) -> None:
     """Refuse to build ``count`` dense integer matrices that would not fit."""
     entries = count * n ** (dom + cod)
-    if entries * 8 > LIMIT:
+    if entries * 8 > MAX_BYTES:
         raise SizeError(
             f"{count} dense matrices of shape ({n}^{cod}, {n}^{dom}) have {entries:,} entries, "
-            f"more than {LIMIT >> 30} GiB: take a smaller n, or use the layer, which never forms them"
+            f"more than {MAX_BYTES >> 30} GiB: take a smaller n, or use the layer, which never forms them"
         )
 
 
@@ -74,4 +75,4 @@ def norm2(diagram: Diagram, n: int) -> int:
     >>> norm2(SetPartition(1, 1, (0, 1)), 5)
     25
     """
-    return prod([n] * len(diagram.blocks))
+    return int(n ** len(diagram.blocks))

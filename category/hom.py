@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tannaka.category import functor
-from tannaka.category.group import Group
+from tannaka.category.groups import Group
+from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import Diagram, order
 from tannaka.diagrams.enumerate import Enumeration
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.svg import gallery_svg
 from tannaka.diagrams.text import gallery_text
 
-LIMIT = 10_000_000
+MAX_LISTED = 10_000_000
 """Most basis diagrams that are put into one tuple before the request is refused."""
 
 
@@ -85,7 +86,7 @@ class Hom:
 
     @cached_property
     def _basis(self) -> tuple[Diagram, ...]:
-        if self.dimension > LIMIT:
+        if self.dimension > MAX_LISTED:
             raise SizeError(
                 f"{self}: that is too many diagrams to list; "
                 "hom.independent[i] is the i-th, hom.independent[:m] are the first m"
@@ -119,6 +120,6 @@ class Hom:
         return bundle
 
     def __str__(self) -> str:
-        return f"Hom({self.group}, {self.k}, {self.l}): dimension {self.dimension:,}"
+        return f"Hom({self.group}, {self.k}, {self.l}): dimension {readable(self.dimension)}"
 
     __repr__ = __str__

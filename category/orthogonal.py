@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tannaka.category.group import Group, register
+from tannaka.category.groups import Group, register
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.counts import count_brauer_diagrams
-from tannaka.diagrams.diagram import Diagram
+from tannaka.diagrams.diagram import Diagram, order
 from tannaka.diagrams.enumerate import Enumeration, brauer_diagrams
 
 
@@ -34,14 +34,21 @@ class O(Group):  # noqa: E742
 
     symbol: ClassVar[str] = "O"
     family: ClassVar[type[Diagram]] = Brauer
+    torch_sample: ClassVar[str] = '''\
+def random_element(n: int) -> Tensor:
+    """A random orthogonal matrix: rotations and reflections alike."""
+    q, r = torch.linalg.qr(torch.randn(n, n, dtype=torch.float64))
+    element: Tensor = q * r.diagonal().sign()
+    return element
+'''
 
     def dimension(self, k: int, l: int) -> int:
         """The number of perfect matchings of k + l points without n + 1 pairwise non-nesting edges."""
-        return count_brauer_diagrams(k + l, self.n)
+        return count_brauer_diagrams(order("k", k) + order("l", l), self.n)
 
     def count(self, k: int, l: int) -> int:
         """The number of perfect matchings of k + l points: (k + l - 1)!!, or 0 when k + l is odd."""
-        return count_brauer_diagrams(k + l)
+        return count_brauer_diagrams(order("k", k) + order("l", l))
 
     def diagrams(self, k: int, l: int) -> Enumeration[Brauer]:
         """All Brauer diagrams k -> l."""

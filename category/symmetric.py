@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tannaka.category.group import Group, register
+from tannaka.category.groups import Group, register
 from tannaka.diagrams.counts import count_set_partitions
-from tannaka.diagrams.diagram import Diagram
+from tannaka.diagrams.diagram import Diagram, order
 from tannaka.diagrams.enumerate import Enumeration, set_partitions
 from tannaka.diagrams.partition import SetPartition
 
@@ -30,14 +30,19 @@ class S(Group):
 
     symbol: ClassVar[str] = "S"
     family: ClassVar[type[Diagram]] = SetPartition
+    torch_sample: ClassVar[str] = '''\
+def random_element(n: int) -> Tensor:
+    """A random permutation matrix."""
+    return torch.eye(n, dtype=torch.float64)[torch.randperm(n)]
+'''
 
     def dimension(self, k: int, l: int) -> int:
         """The number of set partitions of k + l points into at most n blocks."""
-        return count_set_partitions(k + l, self.n)
+        return count_set_partitions(order("k", k) + order("l", l), self.n)
 
     def count(self, k: int, l: int) -> int:
         """The number of set partitions of k + l points, a Bell number."""
-        return count_set_partitions(k + l)
+        return count_set_partitions(order("k", k) + order("l", l))
 
     def diagrams(self, k: int, l: int) -> Enumeration[SetPartition]:
         """All set-partition diagrams k -> l."""

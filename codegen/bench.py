@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import platform
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +12,15 @@ import torch
 from torch import Tensor
 from torch.utils.benchmark import Timer
 
-from tannaka.category.group import Group
+from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
-from tannaka.codegen.backends.einsum import DIAGONAL
+from tannaka.codegen.backends.einsum import DIAGONAL, diagonal_pairs
 from tannaka.codegen.build import HEADER, load_module
 from tannaka.codegen.modules import EquivariantLinear
-from tannaka.codegen.plan import indices, terms_summed
+from tannaka.codegen.plan import indices, indices_summed
+from tannaka.diagrams.diagram import natural
 from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.structure import propagating_number
 
 Forward = Callable[[Tensor], Tensor]
 
@@ -44,9 +45,11 @@ def bench(
     measured bandwidth, and does one channel mix per diagram on its through indices, at its measured
     matrix product rate, whichever takes longer.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        layer = EquivariantLinear(group, k, l, channels, channels, bias=False)
+    channels = natural("channels", channels, least=1, what="a number of channels")
+    batch = natural("batch", batch, least=1, what="a batch size")
+    if not Hom(group, k, l).dimension:
+        raise ValueError(f"{Hom(group, k, l)}: there is no layer to time")
+    layer = EquivariantLinear(group, k, l, channels, channels, bias=False)
     n = group.n
     x = torch.randn(batch, *(n,) * k, channels, requires_grad=True)
     rivals: list[tuple[str, Forward]] = [("tannaka", layer), ("per diagram", _per_diagram(layer))]
@@ -120,13 +123,12 @@ def _per_diagram(layer: EquivariantLinear) -> Forward:
             outputs, inputs = diagram.labels[:l], diagram.labels[l:]
             through = [b for b in dict.fromkeys(outputs) if b in inputs]
             read, kept = indices(inputs), indices(tuple(through))
-            z = torch.einsum(f"...{read}c,Zc->...{kept}Z", x, weight) / n ** terms_summed(diagram)
-            view, left = y, list(outputs)
-            while len(left) > len(set(left)):
-                b = next(i for i, label in enumerate(left) if label in left[:i])
-                view = diagonal(view, left.index(left[b]) - len(left) - 1, b - len(left) - 1)
-                del left[b]
-            place = (..., *(slice(None) if b in through else None for b in left), slice(None))
+            z = torch.einsum(f"...{read}c,Zc->...{kept}Z", x, weight) / n ** indices_summed(diagram)
+            view = y
+            for a, b in diagonal_pairs(outputs):
+                view = diagonal(view, a, b)
+            blocks = dict.fromkeys(outputs)
+            place = (..., *(slice(None) if b in through else None for b in blocks), slice(None))
             view += z[place]
         return y
 
@@ -137,7 +139,7 @@ def _dense(layer: EquivariantLinear) -> Forward:
     """One product with the dense matrix, assembled from the weight at each call."""
     n, k, l = layer.group.n, layer.in_order, layer.out_order
     stack = torch.from_numpy(Hom(layer.group, k, l).matrices()).float()
-    stack /= torch.tensor([n ** terms_summed(d) for d in layer.plan.basis]).reshape(-1, 1, 1)
+    stack /= torch.tensor([n ** indices_summed(d) for d in layer.plan.basis]).reshape(-1, 1, 1)
 
     def forward(x: Tensor) -> Tensor:
         matrix = torch.einsum("dpq,doi->qipo", stack, layer.weight)
@@ -156,8 +158,7 @@ def _floor(layer: EquivariantLinear, batch: int, channels: int, seconds: float) 
     best = _best({"product": lambda: a @ b, "copy": lambda: target.copy_(source)}, seconds)
     flops_per_second, bytes_per_second = 2 * 1024**3 / best["product"], 2**27 / best["copy"]
     moved = 4 * batch * channels * (n**layer.in_order + n**layer.out_order)
-    l = layer.out_order
-    through = [len(set(d.labels[:l]) & set(d.labels[l:])) for d in layer.plan.basis]
+    through = map(propagating_number, layer.plan.basis)
     flops = sum(2 * batch * n**t * channels**2 for t in through)
     forward = max(moved / bytes_per_second, flops / flops_per_second)
     # Backward reads the gradient and the input and writes one gradient, and mixes channels twice.

@@ -34,6 +34,11 @@ def load_module(source: str, name: str) -> ModuleType:
     module.__file__ = f"<{module_name}>"
     lines = source.splitlines(keepends=True)
     linecache.cache[module.__file__] = (len(source), None, lines, module.__file__)
-    exec(compile(source, module.__file__, "exec"), module.__dict__)
+    # Registered first, as an import does it: dataclasses look their module up while it runs.
     sys.modules[module_name] = module
+    try:
+        exec(compile(source, module.__file__, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[module_name]
+        raise
     return module

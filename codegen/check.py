@@ -12,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tannaka.category.group import Group
-from tannaka.category.group import group as find_group
+from tannaka.category.groups import Group
+from tannaka.category.groups import group as find_group
 from tannaka.category.hom import Hom
 from tannaka.codegen.build import load_module
-from tannaka.diagrams.errors import EquivarianceError
+from tannaka.diagrams.diagram import natural
+from tannaka.diagrams.errors import EquivarianceError, TannakaError
 
 TOLERANCE = {
     torch.float64: 1e-10,
@@ -92,8 +93,8 @@ def assert_equivariant(
     failed: when the output is zero everywhere (unless ``allow_zero``) or not finite, when f gives
     two answers to one question, and when a spoiled twin of f passes too.
 
-    Options: ``in_channels`` (default: the module's or its first submodule's that names them, else 2), ``batch_shape`` (2,), ``samples`` 8,
-    ``dtype`` and ``device`` (default: the first parameter's, else float64 on the CPU), ``seed`` 0.
+    Options: ``in_channels`` (default: the module's, or its first submodule's that names them, or 2),
+    ``batch_shape`` (2,), ``samples`` 8, ``dtype`` and ``device`` (default: the first parameter's, else float64 on the CPU), ``seed`` 0.
 
     >>> from tannaka.category import S
     >>> print(assert_equivariant(lambda x: x - x.mean(-2, keepdim=True), S(5), 1, 1))
@@ -111,10 +112,13 @@ def assert_equivariant(
 def check_file(path: Path) -> list[tuple[str, EquivarianceReport]]:
     """Run a generated file and check each of its layers, in float64 and in float32.
 
-    Raises EquivarianceError at the first that fails, ValueError where the file holds no layer that
-    names its group and orders.
+    Raises EquivarianceError at the first that fails, ValueError where the file does not run or
+    holds no layer that names its group and orders.
     """
-    file = load_module(path.read_text(encoding="utf-8"), path.stem)
+    try:
+        file = load_module(path.read_text(encoding="utf-8"), path.stem)
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from error
     layers = [
         value
         for value in vars(file).values()
@@ -132,7 +136,14 @@ def check_file(path: Path) -> list[tuple[str, EquivarianceReport]]:
             for parameter in module.parameters():
                 nn.init.normal_(parameter)  # so that a bias that starts at zero is tested too
             allow_zero = _hom(module, None, None, None).dimension == 0
-            reports.append((layer.__name__, assert_equivariant(module, allow_zero=allow_zero)))
+            try:
+                report = assert_equivariant(module, allow_zero=allow_zero)
+            except TannakaError:
+                raise
+            except Exception as error:
+                why = f"{type(error).__name__}: {error}"
+                raise ValueError(f"{layer.__name__} in {path} does not run: {why}") from error
+            reports.append((layer.__name__, report))
     return reports
 
 
@@ -159,17 +170,18 @@ def measure(
     dtype = dtype or torch.float64
     if tolerance is None:
         if dtype not in TOLERANCE:
-            raise ValueError(f"there is no standard tolerance for {dtype}: name one")
+            raise ValueError(f"there is no standard tolerance for {dtype!r}: name one")
         tolerance = TOLERANCE[dtype]
-    if samples < 1:
-        raise ValueError(f"samples must be at least 1, got {samples}")
-    channels = in_channels or _in_channels(f)
+    samples = natural("samples", samples, least=1, what="a number of group elements")
+    channels = _in_channels(f) if in_channels is None else in_channels
+    channels = natural("in_channels", channels, least=1, what="a number of channels")
+    batch_shape = tuple(natural("batch_shape", b, least=1, what="sizes") for b in batch_shape)
     rng = np.random.default_rng(seed)
     shape = (*batch_shape, *(hom.group.n,) * hom.k, channels)
 
     def call(x: NDArray[Any]) -> NDArray[Any]:
-        with torch.no_grad():
-            y = f(torch.from_numpy(x).to(device=device, dtype=dtype))
+        # A copy each way: f may write into its input, or return the same memory twice.
+        y = f(torch.tensor(x, device=device, dtype=dtype))
         return _output(y, hom, tuple(batch_shape))
 
     everything = hom.dimension == hom.group.n ** (hom.k + hom.l)
@@ -186,9 +198,11 @@ def measure(
         error = float(np.abs(moved - wanted).max(initial=0)) / (size or 1.0)
         if error > worst:
             worst, worst_element = error, g
-        spoiled = hom.group.act(g, _spoil(y, x, hom), hom.l)
-        twin = _spoil(moved, hom.group.act(g, x, hom.k), hom, like=(y, x))
-        control = max(control, float(np.abs(twin - spoiled).max(initial=0)) / (size or 1.0))
+        # The twin f + h, for a random linear map h of the size of f, which does not commute.
+        h = _random_map(rng, hom, y.shape[-1], (size or 1.0) / float(np.abs(x).max(initial=1)))
+        twin, turned = h(hom.group.act(g, x, hom.k)), hom.group.act(g, h(x), hom.l)
+        spoiled = moved + twin - wanted - turned
+        control = max(control, float(np.abs(spoiled).max(initial=0)) / (size or 1.0))
     if not everything and not control > tolerance:
         raise EquivarianceError(
             f"the check cannot tell: a spoiled function has error {control:.1e}, within the "
@@ -231,10 +245,11 @@ def _in_channels(f: object) -> int:
 
 
 def _element(group: Group, rng: np.random.Generator, *, moving: bool) -> NDArray[np.float64]:
-    """A random element; with ``moving``, one that does not fix the first basis vector."""
-    g = group.sample(rng)
-    while moving and abs(g[0, 0] - 1) < 0.1:
+    """A random element; with ``moving``, not one close to the identity, if that can be had."""
+    for _ in range(100 if moving else 1):
         g = group.sample(rng)
+        if np.abs(g - np.eye(group.n)).max() > 0.1:
+            break
     return g
 
 
@@ -247,9 +262,11 @@ def _output(y: object, hom: Hom, batch_shape: tuple[int, ...]) -> NDArray[Any]:
             f"the function must return a tensor of shape ({', '.join(map(str, expected))}, "
             f"channels), got {tuple(y.shape)}"
         )
+    if y.is_complex():
+        raise TypeError(f"the function must return real numbers, got {y.dtype}")
     if not torch.isfinite(y).all():
         raise EquivarianceError("the output holds NaN or infinity for a standard normal input")
-    result: NDArray[Any] = y.detach().cpu().double().numpy()
+    result: NDArray[Any] = y.detach().cpu().double().numpy().copy()
     return result
 
 
@@ -265,16 +282,19 @@ def _check_first(size: float, drift: float, tolerance: float, allow_zero: bool) 
         )
 
 
-def _spoil(
-    y: NDArray[Any],
-    x: NDArray[Any],
-    hom: Hom,
-    like: tuple[NDArray[Any], NDArray[Any]] | None = None,
-) -> NDArray[Any]:
-    """Break equivariance at one entry: add the first entry of x to the first entry of y, scaled."""
-    size_y, size_x = (np.abs(a).max(initial=0) or 1.0 for a in (like or (y, x)))
-    y = y.copy()
-    first: Any = (..., *(0,) * hom.l, 0)
-    source: Any = (..., *(0,) * hom.k, 0)
-    y[first] += size_y / size_x * x[source]
-    return y
+def _random_map(
+    rng: np.random.Generator, hom: Hom, out_channels: int, scale: float
+) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """A random linear map of rank one; unless all maps commute with the group, this one does not."""
+    n, k, l = hom.group.n, hom.k, hom.l
+    read = rng.standard_normal((n,) * k) / n**k
+    write = scale * rng.standard_normal((*(n,) * l, out_channels))
+
+    def apply(x: NDArray[Any]) -> NDArray[Any]:
+        first: Any = (..., 0)
+        axes = tuple(range(x.ndim - 1 - k, x.ndim - 1))
+        scalar = (x[first] * read).sum(axis=axes) if k else x[first]
+        product: NDArray[Any] = np.multiply.outer(scalar, write)
+        return product
+
+    return apply

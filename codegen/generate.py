@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import ast
 import builtins
-import errno
 import keyword
 import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tannaka.category.group import Group
+from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
 from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.build import load_module
+from tannaka.codegen.files import write_whole
 from tannaka.codegen.lower import lower
 from tannaka.codegen.passes import optimise
 from tannaka.codegen.plan import Plan, Reduce
 from tannaka.codegen.standalone import standalone
+from tannaka.diagrams.errors import needing
 
 
 @dataclass(frozen=True)
@@ -37,26 +37,12 @@ class GeneratedCode:
 
         Raises FileNotFoundError where its folder does not exist, OSError where it cannot be written.
         """
-        path = Path(path)
-        if not path.parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-        ) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(self.source)
-                file.close()
-                temporary.chmod(0o666 & ~_umask())
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-        return path
+        return write_whole(path, self.source)
 
     def load(self) -> type[Any]:
         """Run the source and return its ``torch.nn.Module`` class; needs torch."""
-        loaded: type[Any] = getattr(load_module(self.source, self.name), self.name)
+        with needing("loading a generated layer"):
+            loaded: type[Any] = getattr(load_module(self.source, self.name), self.name)
         return loaded
 
     def __str__(self) -> str:
@@ -105,8 +91,9 @@ def generate(
 
 
 def _check_identifier(name: object) -> None:
-    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
-        raise ValueError(f"the class name must be a Python identifier, got {name!r}")
+    plain = isinstance(name, str) and name.isascii() and not name.startswith("__")
+    if not plain or not str(name).isidentifier() or keyword.iskeyword(str(name)):
+        raise ValueError(f"the class name must be a plain Python identifier, got {name!r}")
 
 
 def _check_free(name: str, source: str) -> None:
@@ -125,9 +112,3 @@ def _check_free(name: str, source: str) -> None:
     }
     if name in taken | bound or hasattr(builtins, name):
         raise ValueError(f"the class name {name!r} has another meaning in the file; choose another")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

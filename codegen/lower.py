@@ -28,8 +28,12 @@ from tannaka.codegen.plan import (
 )
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram, natural
-from tannaka.diagrams.factor import factor
+from tannaka.diagrams.errors import SizeError
+from tannaka.diagrams.factorisation import factor
 from tannaka.diagrams.partition import SetPartition
+
+MAX_DIAGRAMS = 250_000
+"""Most diagrams that one layer may have before it is refused: above, plans take many minutes."""
 
 Feature = tuple[SetPartition, tuple[int, ...]]
 
@@ -50,7 +54,13 @@ def lower(
       y0 = m0 with m0[i] += m1[]
       return y0
     """
-    bias_basis = Hom(hom.group, 0, hom.l).basis() if bias else None
+    if hom.dimension > MAX_DIAGRAMS:
+        raise SizeError(
+            f"{hom}: a layer is compiled from all its diagrams, at most {MAX_DIAGRAMS:,}; "
+            "take smaller orders"
+        )
+    # Where no vector is fixed by the group there is no bias: None, not a parameter without entries.
+    bias_basis = (Hom(hom.group, 0, hom.l).basis() or None) if bias else None
     return lower_diagrams(
         hom.basis(),
         bias_basis,
@@ -106,7 +116,8 @@ def lower_diagrams(
         if name != INPUT
     ]
     outs: dict[SetPartition, str] = {}
-    for (features, _), alike in _alike(embeddings, bias_rows).items():
+    for alike in _alike(embeddings, bias_rows):
+        features = sorted(embeddings[alike[0]], key=embeddings[alike[0]].__getitem__)
         names = tuple(f"m{len(outs) + e}" for e in range(len(alike)))
         outs.update(zip(alike, names, strict=True))
         steps.append(
@@ -150,17 +161,17 @@ def as_partition(diagram: Any) -> SetPartition:
 
 def _alike(
     embeddings: dict[SetPartition, dict[Feature, int]], bias_rows: dict[SetPartition, int]
-) -> dict[tuple[tuple[Feature, ...], bool], list[SetPartition]]:
+) -> list[list[SetPartition]]:
     """Embeddings by what they need: the same features, with or without a bias, of one order.
 
     Largest order first. When n is large every embedding of an order needs the same features; when
     n is small some diagrams are not in the basis, and then the groups are finer.
     """
-    groups: dict[tuple[tuple[Feature, ...], bool], list[SetPartition]] = defaultdict(list)
+    groups: dict[tuple[int, frozenset[Feature], bool], list[SetPartition]] = defaultdict(list)
     for embedding in sorted(embeddings, key=lambda e: (-e.dom, e.labels)):
-        features = sorted(embeddings[embedding], key=lambda f: (f[0].labels, f[1]))
-        groups[tuple(features), embedding in bias_rows].append(embedding)
-    return groups
+        features = frozenset(embeddings[embedding])
+        groups[embedding.dom, features, embedding in bias_rows].append(embedding)
+    return list(groups.values())
 
 
 def _images(permutation: SetPartition) -> list[int]:

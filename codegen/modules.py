@@ -10,15 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from tannaka.category import functor
-from tannaka.category.group import Group
+from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
 from tannaka.codegen.backends import backend as find_backend
-from tannaka.codegen.backends.einsum import shape
 from tannaka.codegen.build import build
 from tannaka.codegen.lower import lower
 from tannaka.codegen.passes import optimise
-from tannaka.codegen.plan import Plan, Reduce, signature, terms_summed
-from tannaka.codegen.standalone import initial_bound
+from tannaka.codegen.plan import Plan, Reduce, indices_summed, initial_bound, shape, signature
 from tannaka.diagrams.errors import BasisMismatchError
 
 
@@ -31,7 +29,8 @@ class EquivariantLinear(nn.Module):
     same with the diagrams of Hom_G(V^0, V^l) and the bias.
 
     * ``weight``: (dimension, out_channels, in_channels), row i for ``hom.basis()[i]``
-    * ``bias``: (bias_dimension, out_channels), row i for ``Hom(G, 0, l).basis()[i]``; None without
+    * ``bias``: (bias_dimension, out_channels), row i for ``Hom(G, 0, l).basis()[i]``; None without,
+      and where that space is 0, as for O(n) with l odd
 
     With ``reduce="mean"`` each diagram is divided by the number of terms that it sums, so that
     weights mean the same at every n; the bias is never scaled. Where no map but 0 commutes with the
@@ -83,6 +82,8 @@ class EquivariantLinear(nn.Module):
                 f"{'returns its bias alone' if self.plan.bias_basis else 'returns zeros'}",
                 stacklevel=2,
             )
+        if dtype is not None and not dtype.is_floating_point:
+            raise TypeError(f"the dtype must be a floating-point type, got {dtype}")
         rows = len(self.plan.basis)
         self.weight = nn.Parameter(
             torch.empty(rows, self.out_channels, self.in_channels, device=device, dtype=dtype)
@@ -135,13 +136,16 @@ class EquivariantLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (*batch, n, ..., n, in_channels) to (*batch, n, ..., n, out_channels)."""
         n = self.group.n
+        if not isinstance(x, Tensor):
+            raise TypeError(f"the input must be a torch.Tensor, got {type(x).__name__}")
         expected = (n,) * self.in_order + (self.in_channels,)
         if x.ndim < len(expected) or tuple(x.shape[x.ndim - len(expected) :]) != expected:
             raise ValueError(
                 f"{self.group} {self.in_order} -> {self.out_order} expects an input of shape "
                 f"{shape(self.in_order, self.in_channels, n)}, channels last, got {tuple(x.shape)}"
             )
-        if x.dtype != self.weight.dtype and not torch.is_autocast_enabled(x.device.type):
+        casting = x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
+        if x.dtype != self.weight.dtype and not (casting and x.is_floating_point()):
             raise TypeError(
                 f"the input is {x.dtype}, the layer {self.weight.dtype}: "
                 "convert one of them with .to(dtype)"
@@ -162,7 +166,7 @@ class EquivariantLinear(nn.Module):
         shape = (self.out_channels, n**self.out_order, self.in_channels, n**self.in_order)
         total = np.zeros(shape)
         for diagram, row in zip(self.plan.basis, weight, strict=True):
-            terms = n ** terms_summed(diagram) if self.plan.reduce == "mean" else 1
+            terms = n ** indices_summed(diagram) if self.plan.reduce == "mean" else 1
             total += np.einsum("oi,pq->opiq", row, functor.matrix(diagram, n) / terms)
         return torch.from_numpy(total).to(self.weight)
 
@@ -180,20 +184,25 @@ class EquivariantLinear(nn.Module):
 
     def get_extra_state(self) -> Tensor:
         """Say in the state dict which basis the rows belong to, as the bytes of a text."""
-        return torch.tensor(list(signature(self.plan).encode()), dtype=torch.uint8)
+        text = list(signature(self.plan).encode())
+        return torch.tensor(text, dtype=torch.uint8, device="cpu")
 
     def set_extra_state(self, state: Any) -> None:
         """Nothing to set: the basis was compared before any parameter was read."""
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        saved = state_dict.get(f"{prefix}_extra_state")
-        if saved is not None:
-            theirs, ours = bytes(saved.tolist()).decode(), signature(self.plan)
-            if theirs != ours:
-                raise BasisMismatchError(
-                    f"the state dict was saved for the basis {theirs!r}, this layer has {ours!r}: "
-                    "build the layer with the same orders, diagrams and reduction"
-                )
+        key = f"{prefix}_extra_state"
+        theirs, ours = _text(state_dict[key]) if key in state_dict else None, signature(self.plan)
+        if key in state_dict and theirs is None:
+            raise BasisMismatchError(
+                f"{key} of the state dict does not say which basis it was saved for: was it cast "
+                "or averaged with the weights? Restore it, or delete it and load with strict=False"
+            )
+        if theirs not in (None, ours):
+            raise BasisMismatchError(
+                f"{key}: the state dict was saved for the basis {theirs!r}, this layer has "
+                f"{ours!r}: build it with the same orders, diagrams, reduction and bias"
+            )
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -203,3 +212,13 @@ class EquivariantLinear(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._apply_plan = build(self.source)
+
+
+def _text(state: Any) -> str | None:
+    """The text that an extra state holds as bytes; None where it holds something else."""
+    if not isinstance(state, Tensor) or state.dtype != torch.uint8 or state.ndim != 1:
+        return None
+    try:
+        return bytes(state.tolist()).decode()
+    except (UnicodeDecodeError, RuntimeError, NotImplementedError):
+        return None

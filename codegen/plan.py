@@ -18,19 +18,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from tannaka.diagrams.errors import TannakaError
+from tannaka.category.functor import norm2
+from tannaka.diagrams.errors import PlanError
 from tannaka.diagrams.partition import SetPartition, restricted_growth
 
 Reduce: TypeAlias = Literal["mean", "sum"]
 INPUT = "x"
-
-
-class PlanError(TannakaError, AssertionError):
-    """A plan does not compute what it should: a mistake in lowering or in a pass, not in its use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +228,7 @@ def verify(plan: Plan, *, after: str) -> Plan:
     except (PlanError, ValueError, KeyError) as error:
         raise PlanError(f"after {after}: {error}") from error
     expected = {
-        row: (diagram, terms_summed(diagram) if plan.reduce == "mean" else 0)
+        row: (diagram, indices_summed(diagram) if plan.reduce == "mean" else 0)
         for row, diagram in enumerate(plan.basis)
     }
     for kind, found, wanted in (
@@ -247,14 +245,23 @@ def verify(plan: Plan, *, after: str) -> Plan:
 
 
 def renamed(plan: Plan) -> Plan:
-    """The same plan with the results of its embeddings called y0, y1, ... in order."""
+    """The same plan with its contractions called c0, c1, ... and its embeddings y0, y1, ..."""
     names: dict[str, str] = {}
     steps: list[Step] = []
     for step in plan.steps:
-        if isinstance(step, Embed):
-            base, source = (names.get(name, name) for name in (step.base, step.source))
-            names[step.out] = f"y{len(names)}"
-            step = Embed(names[step.out], base, source, step.labels, step.keep)
+        match step:
+            case Contract():
+                number = sum(isinstance(s, Contract) for s in steps)
+                source = names.get(step.source, step.source)
+                names[step.out] = f"c{number}"
+                step = replace(step, out=names[step.out], source=source)
+            case Mix():
+                features = tuple((names.get(name, name), axes) for name, axes in step.features)
+                step = replace(step, features=features)
+            case Embed():
+                base, source = (names.get(name, name) for name in (step.base, step.source))
+                names[step.out] = f"y{sum(isinstance(s, Embed) for s in steps)}"
+                step = replace(step, out=names[step.out], base=base, source=source)
         steps.append(step)
     return plan.with_steps(tuple(steps), names.get(plan.result, plan.result))
 
@@ -324,10 +331,10 @@ def formula(diagram: SetPartition, reduce: Reduce = "sum", factor: str = "") -> 
     return f"y[{indices(outputs)}] += {' '.join(words)}"
 
 
-def terms_summed(diagram: SetPartition) -> int:
+def indices_summed(diagram: SetPartition) -> int:
     """How many indices a diagram sums over: its blocks that have inputs only.
 
-    >>> terms_summed(SetPartition(2, 1, (0, 1, 1)))
+    >>> indices_summed(SetPartition(2, 1, (0, 1, 1)))
     1
     """
     return sum(block[0] >= diagram.cod for block in diagram.blocks)
@@ -346,6 +353,29 @@ def signature(plan: Plan) -> str:
         f"tannaka 1: order {plan.dom} -> {plan.cod}, {len(plan.basis)} + {len(bias_basis)} "
         f"diagrams, reduce={plan.reduce}, sha256 {digest}"
     )
+
+
+def shape(order: int, channels: object, n: object = "n") -> str:
+    """A feature's shape in words.
+
+    >>> shape(2, "channels")
+    '(*batch, n, n, channels)'
+    """
+    return f"(*batch, {f'{n}, ' * order}{channels})"
+
+
+def initial_bound(plan: Plan, n: int) -> float:
+    """The bound b for which weights drawn uniformly from (-b, b) preserve variance on average.
+
+    For inputs of independent entries with mean 0 and variance 1, the output's entries then have
+    variance 1 on average: the sum over diagrams D of ``in_channels * b**2 / 3 * |D|**2 / n**cod``
+    is 1, where |D| is the Frobenius norm of the diagram as the layer scales it.
+    """
+    total = 0.0
+    for diagram in plan.basis:
+        scale = n ** indices_summed(diagram) if plan.reduce == "mean" else 1
+        total += norm2(diagram, n) / (scale**2 * n**plan.cod)
+    return math.sqrt(3 / (plan.in_channels * total)) if total else 0.0
 
 
 def describe(step: Step, orders: dict[str, int]) -> Iterator[str]:

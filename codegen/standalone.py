@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from importlib.metadata import version
 from string import Template
 
-from tannaka.category.functor import norm2
-from tannaka.category.group import Group
-from tannaka.codegen.backends.einsum import shape
-from tannaka.codegen.plan import Plan, formula, signature, terms_summed
+from tannaka.category.groups import Group
+from tannaka.codegen.plan import Plan, formula, initial_bound, shape, signature
 from tannaka.diagrams.partition import SetPartition
-
-RANDOM_ELEMENT = {
-    "S": '''\
-def random_element(n: int) -> Tensor:
-    """A random permutation matrix."""
-    return torch.eye(n, dtype=torch.float64)[torch.randperm(n)]
-''',
-    "O": '''\
-def random_element(n: int) -> Tensor:
-    """A random orthogonal matrix: rotations and reflections alike."""
-    q, r = torch.linalg.qr(torch.randn(n, n, dtype=torch.float64))
-    element: Tensor = q * r.diagonal().sign()
-    return element
-''',
-}
-"""By the symbol of the group, how its file draws an element; the check needs one."""
 
 FILE = Template('''\
 """${headline}
@@ -57,7 +38,7 @@ class ${name}(nn.Module):
     Parameters: weight of shape (${rows}, ${out_channels}, ${in_channels})${bias_doc}.
     """
 
-    group, in_order, out_order = "${group}", ORDER_IN, ORDER_OUT
+    group, in_order, out_order = f"${symbol}({N})", ORDER_IN, ORDER_OUT
     in_channels, out_channels = C_IN, C_OUT
 
     def __init__(
@@ -83,28 +64,28 @@ ${bias_reset}
                 f"expected an input of shape (*batch, {', '.join(map(str, expected))}), "
                 f"got {tuple(x.shape)}"
             )
-        if x.dtype != self.weight.dtype and not torch.is_autocast_enabled(x.device.type):
+        casting = x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
+        if x.dtype != self.weight.dtype and not casting:
             raise TypeError(f"the input is {x.dtype}, the weight {self.weight.dtype}")
         return apply(x, self.weight, ${bias_argument}N)
 
     def get_extra_state(self) -> Tensor:
         """Say in the state dict which basis the rows of the weight belong to."""
-        return torch.tensor(list(BASIS.encode()), dtype=torch.uint8)
+        return torch.tensor(list(BASIS.encode()), dtype=torch.uint8, device="cpu")
 
     def set_extra_state(self, state: Tensor) -> None:
         """Nothing to set: the basis was compared before any parameter was read."""
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        saved = state_dict.get(prefix + "_extra_state")
-        theirs = BASIS if saved is None else bytes(saved.tolist()).decode()
-        if theirs != BASIS:
-            raise ValueError(
-                f"the state dict belongs to another basis: it has {theirs!r}, this layer {BASIS!r}"
-            )
+        ours = self.get_extra_state()
+        theirs = state_dict.get(prefix + "_extra_state", ours)
+        readable = isinstance(theirs, Tensor) and not theirs.is_meta
+        if not readable or not torch.equal(theirs.cpu(), ours):
+            raise ValueError(f"{prefix}_extra_state: the state dict is not of the basis {BASIS!r}")
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-# The self-check, from the definition: dense, slow, and sharing nothing with the code above.
+# The self-check, from the definition: dense, slow, and sharing only the tables of diagrams.
 
 
 def dense(labels: tuple[int, ...], n: int) -> Tensor:
@@ -123,11 +104,11 @@ def dense(labels: tuple[int, ...], n: int) -> Tensor:
 
 def reference(x: Tensor, weight: Tensor, ${bias_signature}n: int) -> Tensor:
     """The layer by its definition, for x with one batch axis."""
-    y = x.new_zeros(len(x), n**ORDER_OUT, C_OUT)
+    y = x.new_zeros(len(x), n**ORDER_OUT, weight.shape[1])
     for labels, w in zip(DIAGRAMS, weight, strict=True):
 ${scale}
-        y += torch.einsum("pq,bqi,oi->bpo", matrix, x.reshape(len(x), n**ORDER_IN, C_IN), w)
-${bias_reference}    return y.reshape(len(x), *(n,) * ORDER_OUT, C_OUT)
+        y += torch.einsum("pq,bqi,oi->bpo", matrix, x.reshape(len(x), n**ORDER_IN, -1), w)
+${bias_reference}    return y.reshape(len(x), *(n,) * ORDER_OUT, -1)
 
 
 ${random_element}
@@ -139,40 +120,52 @@ def act(g: Tensor, x: Tensor, order: int) -> Tensor:
     return x
 
 
-@torch.no_grad()
 def check() -> None:
     """Stop with an error unless the layer is what this file says."""
     torch.manual_seed(0)
-    layer = ${name}(dtype=torch.float64)
 
     def compare(what: str, got: Tensor, want: Tensor) -> None:
-        error = float((got - want).abs().max()) / max(float(want.abs().max()), 1e-300)
+        error = float((got - want).detach().abs().max()) / max(float(want.abs().max()), 1e-300)
         print(f"{what}: relative error {error:.1e}")
         if got.shape != want.shape or not error < 1e-12:
             raise SystemExit(f"FAILED: {what}")
 
     def inputs(n: int) -> list[Tensor]:
-        shapes = ((2, *(n,) * ORDER_IN, C_IN), *(p.shape for p in layer.parameters()))
-        return [torch.randn(*shape, dtype=torch.float64) for shape in shapes]
+        # Any channels do; unequal ones tell input from output.
+        shapes = [(2, *(n,) * ORDER_IN, 2), (len(DIAGRAMS), 3, 2)${bias_shape}]
+        return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+
+    def gradients(y: Tensor, *leaves: Tensor) -> Tensor:
+        total = y.square().sum() + sum(leaf.sum() for leaf in leaves)
+        return torch.cat([g.flatten() for g in torch.autograd.grad(total, leaves)])
 
     for n in ${reference_sizes}:
         x, ${parameters} = inputs(n)
-        compare(
-            f"agrees with the dense reference at n = {n}",
-            apply(x, ${parameters}, n),
-            reference(x, ${parameters}, n),
-        )
+        got, want = apply(x, ${parameters}, n), reference(x, ${parameters}, n)
+        compare(f"agrees with the dense reference at n = {n}", got, want.detach())
+        compare("and with its gradients", *(gradients(y, x, ${parameters}) for y in (got, want)))
+        compare("without a batch axis", apply(x[0], ${parameters}, n), want[0].detach())
+        compare("with two", apply(x[None], ${parameters}, n)[0], want.detach())
     # At the layer's own size, or as near to it as a quick check can go.
     n = min(N, 200, math.floor(1e5 ** (1 / max(ORDER_IN, ORDER_OUT, 1))))
     x, ${parameters} = inputs(n)
     g = random_element(n)
+    for _ in range(100):
+        g = random_element(n) if torch.allclose(g, torch.eye(n, dtype=g.dtype)) else g
     compare(
         f"commutes with a random group element at n = {n}",
         apply(act(g, x, ORDER_IN), ${parameters}, n),
-        act(g, apply(x, ${parameters}, n), ORDER_OUT),
+        act(g, apply(x, ${parameters}, n), ORDER_OUT).detach(),
     )
-    if n == N:
-        compare("the module runs the same code", layer(x), apply(x, layer.weight, ${layer_bias}n))
+    layer, twin = ${name}(dtype=torch.float64), ${name}(dtype=torch.float64)
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter)
+    twin.load_state_dict(layer.state_dict())
+    if N ** max(ORDER_IN, ORDER_OUT) * max(C_IN, C_OUT) <= 10**7:
+        x = torch.randn((*(N,) * ORDER_IN, C_IN), dtype=torch.float64)
+        want = apply(x, layer.weight, ${layer_bias}N).detach()
+        compare("the module runs the same code", layer(x), want)
+        compare("state dicts carry the parameters", twin(x), want)
     print(f"{layer} is what it says")
 
 
@@ -219,7 +212,7 @@ def standalone(plan: Plan, kernel: str, name: str, group: Group) -> str:
         output_shape=shape(plan.cod, plan.out_channels, n),
         name=name,
         version=version("tannaka"),
-        sizes=sizes,
+        sizes=", ".join(map(str, sizes)),
         basis=signature(plan),
         diagrams="\n".join(diagrams),
         kernel=kernel if kernel.startswith("#") else f"\n\n{kernel}",
@@ -227,33 +220,20 @@ def standalone(plan: Plan, kernel: str, name: str, group: Group) -> str:
         in_channels=plan.in_channels,
         out_channels=plan.out_channels,
         bias_doc=f", bias of shape ({len(plan.bias_basis or ())}, {plan.out_channels})" * bias,
-        group=group,
+        symbol=group.symbol,
         bias_parameter=_BIAS_PARAMETER * bias,
         bound=f"{initial_bound(plan, n):.6g}",
         bias_reset="        nn.init.zeros_(self.bias)\n" * bias,
         bias_argument="self.bias, " * bias,
         layer_bias="layer.bias, " * bias,
+        bias_shape=", (len(BIAS_DIAGRAMS), 3)" * bias,
         bias_signature="bias: Tensor, " * bias,
         scale=_SCALED if mean else _UNSCALED,
         bias_reference=_BIAS_REFERENCE * bias,
-        random_element=RANDOM_ELEMENT[group.symbol],
+        random_element=group.torch_sample,
         reference_sizes="(2, 3)" if quick else "(2,)",
         parameters="weight, bias" if bias else "weight",
     )
-
-
-def initial_bound(plan: Plan, n: int) -> float:
-    """The bound b for which weights drawn uniformly from (-b, b) preserve variance on average.
-
-    For inputs of independent entries with mean 0 and variance 1, the output's entries then have
-    variance 1 on average: the sum over diagrams D of ``in_channels * b**2 / 3 * |D|**2 / n**cod``
-    is 1, where |D| is the Frobenius norm of the diagram as the layer scales it.
-    """
-    total = 0.0
-    for diagram in plan.basis:
-        scale = n ** terms_summed(diagram) if plan.reduce == "mean" else 1
-        total += norm2(diagram, n) / (scale**2 * n**plan.cod)
-    return math.sqrt(3 / (plan.in_channels * total)) if total else 0.0
 
 
 _BIAS_PARAMETER = """\
@@ -279,6 +259,9 @@ def _diagrams(name: str, symbol: str, basis: tuple[SetPartition, ...], plan: Pla
     """A constant that lists diagrams, each with what it does as a comment."""
     if not basis:
         return [f"{name}: tuple[tuple[int, ...], ...] = ()"]
+    if len(basis) == 1:
+        does = formula(basis[0], plan.reduce, f"{symbol}0")
+        return [f"{name}: tuple[tuple[int, ...], ...] = ({basis[0].labels},)  # {does}"]
     rows = [
         f"    {diagram.labels},  # {formula(diagram, plan.reduce, f'{symbol}{row}')}"
         for row, diagram in enumerate(basis)

@@ -4,8 +4,8 @@ from tannaka.diagrams.brauer import Brauer as Brauer
 from tannaka.diagrams.diagram import Diagram as Diagram
 from tannaka.diagrams.enumerate import brauer_diagrams as brauer_diagrams
 from tannaka.diagrams.enumerate import set_partitions as set_partitions
-from tannaka.diagrams.factor import Factorisation as Factorisation
-from tannaka.diagrams.factor import factor as factor
+from tannaka.diagrams.factorisation import Factorisation as Factorisation
+from tannaka.diagrams.factorisation import factor as factor
 from tannaka.diagrams.morphism import Morphism as Morphism
 from tannaka.diagrams.partition import SetPartition as SetPartition
 from tannaka.diagrams.steps import compose_steps as compose_steps

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tannaka.diagrams.counts import count_set_partitions
+from tannaka.diagrams.counts import count_set_partitions, readable
 from tannaka.diagrams.diagram import order
 from tannaka.diagrams.errors import CompositionError, SizeError
 
 Labels = NDArray[np.int8]
-LIMIT = 2**31
+MAX_BYTES = 2**31
 """Most bytes that one array may take before it is refused."""
 _PIECE = 2**14
 
@@ -37,9 +37,9 @@ def set_partition_array(size: int, most: int | None = None) -> Labels:
     size = order("size", size)
     most = size if most is None else order("most", most)
     count = count_set_partitions(size, most)
-    if count * size > LIMIT:
+    if count * size > MAX_BYTES:
         raise SizeError(
-            f"{count:,} rows of {size} bytes are more than {LIMIT >> 30} GiB: "
+            f"{readable(count)} rows of {size} bytes are more than {MAX_BYTES >> 30} GiB: "
             "set_partitions(dom, cod) lists them one by one, and finds any of them by its number"
         )
     # ways[r][m]: in how many ways r more points may be put after m blocks.

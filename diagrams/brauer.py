@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
@@ -38,7 +39,7 @@ class Brauer(Diagram):
         object.__setattr__(self, "dom", order("dom", self.dom))
         object.__setattr__(self, "cod", order("cod", self.cod))
         size = self.dom + self.cod
-        edges = tuple(tuple(pair) for pair in self.pairs)
+        edges = tuple(tuple(map(operator.index, pair)) for pair in self.pairs)
         for edge in edges:
             if len(edge) != 2:
                 raise ValueError(f"a Brauer diagram joins vertices in pairs, got {edge}")

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from math import prod
 
+from tannaka.diagrams.errors import SizeError
 
-def stirling2(size: int) -> list[int]:
+MAX_SHAPES = 1_000_000
+"""Most partitions that a sum over shapes may run through before it is refused."""
+
+
+def stirling2(size: int, most: int | None = None) -> list[int]:
     """Stirling numbers of the second kind: entry b counts partitions of ``size`` points in b blocks.
 
-    >>> stirling2(4)
-    [0, 1, 7, 6, 1]
+    Up to b = ``most``, or b = ``size``.
+
+    >>> stirling2(4), stirling2(4, most=2)
+    ([0, 1, 7, 6, 1], [0, 1, 7])
     """
-    row = [1]
+    most = size if most is None else min(size, most)
+    row = [1] + [0] * most
     for _ in range(size):
-        row = [
-            below + blocks * same
-            for blocks, (below, same) in enumerate(zip([0, *row], [*row, 0], strict=True))
-        ]
+        row = [0] + [row[b - 1] + b * row[b] for b in range(1, most + 1)]
     return row
 
 
@@ -27,7 +33,7 @@ def count_set_partitions(size: int, most: int | None = None) -> int:
     >>> count_set_partitions(4), count_set_partitions(4, most=2)
     (15, 8)
     """
-    return sum(stirling2(size)[: None if most is None else most + 1])
+    return sum(stirling2(size, most))
 
 
 def count_brauer_diagrams(size: int, chain: int | None = None) -> int:
@@ -44,6 +50,12 @@ def count_brauer_diagrams(size: int, chain: int | None = None) -> int:
         return 0
     if chain is None or chain >= size // 2:
         return prod(range(size - 1, 0, -2))
+    shapes = count_integer_partitions(size // 2, chain)
+    if shapes > MAX_SHAPES:
+        raise SizeError(
+            f"counting matchings of {size} points without {chain + 1} pairwise non-nesting edges "
+            f"takes a sum over {readable(shapes)} partitions: take fewer points or a smaller n"
+        )
     return sum(
         standard_tableaux(tuple(2 * part for part in shape))
         for shape in integer_partitions(size // 2, chain)
@@ -67,6 +79,28 @@ def integer_partitions(
             return
         for rest in integer_partitions(total - first, parts - 1, first):
             yield (first, *rest)
+
+
+def count_integer_partitions(total: int, parts: int) -> int:
+    """How many partitions ``total`` has into at most ``parts`` positive parts.
+
+    >>> count_integer_partitions(4, 2)
+    3
+    """
+    ways = [1] + [0] * total
+    for part in range(1, parts + 1):
+        for value in range(part, total + 1):
+            ways[value] += ways[value - part]
+    return ways[total]
+
+
+def readable(number: int) -> str:
+    """A number with separators; from 10^30 on, only its order of magnitude.
+
+    >>> readable(4140), readable(10**50)
+    ('4,140', 'about 10^50')
+    """
+    return f"{number:,}" if number < 10**30 else f"about 10^{math.log10(number):.0f}"
 
 
 def standard_tableaux(shape: tuple[int, ...]) -> int:

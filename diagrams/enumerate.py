@@ -20,6 +20,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from tannaka.diagrams.brauer import Brauer
+from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import Diagram, order
 from tannaka.diagrams.partition import SetPartition, restricted_growth
 
@@ -114,7 +115,9 @@ class Enumeration(ABC, Generic[D]):
             return [self[i] for i in range(*index.indices(self.count))]
         left = operator.index(index)
         if not -self.count <= left < self.count:
-            raise IndexError(f"{self} has no diagram number {index}: there are {self.count:,}")
+            raise IndexError(
+                f"{self} has no diagram number {index}: there are {readable(self.count)}"
+            )
         left %= self.count
         word, state = [], self._start
         for step in range(self._steps, 0, -1):
@@ -169,17 +172,27 @@ class Enumeration(ABC, Generic[D]):
         """How many words of ``left`` more choices end well."""
         if not left:
             return int(self._accepts(state))
-        key = (left, self._key(state))
-        found = self._completions.get(key)
-        if found is None:
+        known = self._completions
+        wanted = (left, self._key(state))
+        pending = [(left, state)]
+        while pending and wanted not in known:
+            left, state = pending[-1]
             reached: Counter[Hashable] = Counter()
             states: dict[Hashable, Any] = {}
             for _, following in self._moves(state):
-                reached[self._key(following)] += 1
-                states.setdefault(self._key(following), following)
-            found = sum(times * self._count(left - 1, states[k]) for k, times in reached.items())
-            self._completions[key] = found
-        return found
+                key = self._key(following)
+                reached[key] += 1
+                states.setdefault(key, following)
+            unknown = [s for k, s in states.items() if left > 1 and (left - 1, k) not in known]
+            if unknown:
+                pending += [(left - 1, s) for s in unknown]
+                continue
+            known[left, self._key(state)] = sum(
+                times * (known[left - 1, k] if left > 1 else int(self._accepts(states[k])))
+                for k, times in reached.items()
+            )
+            pending.pop()
+        return known[wanted]
 
     @abstractmethod
     def _conditions(self) -> str:
@@ -187,7 +200,7 @@ class Enumeration(ABC, Generic[D]):
 
     def __repr__(self) -> str:
         words = self._conditions()
-        return f"<{self.count:,} diagrams {self.dom} -> {self.cod}: {words}>"
+        return f"<{readable(self.count)} diagrams {self.dom} -> {self.cod}: {words}>"
 
 
 class _SetPartitions(Enumeration[SetPartition]):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class TannakaError(Exception):
     """The base of all exceptions defined here."""
@@ -23,5 +26,27 @@ class BasisMismatchError(TannakaError, ValueError):
     """Learned weights were read against a basis other than the one they were learned for."""
 
 
+class PlanError(TannakaError, AssertionError):
+    """A plan does not compute what it should: a mistake in lowering or in a pass, not in its use."""
+
+
 class EquivarianceError(TannakaError, AssertionError):
     """A function that was asserted to be equivariant is not, or the check could not have told."""
+
+
+EXTRAS = {"torch": ("PyTorch", "torch"), "hypothesis": ("Hypothesis", "testing")}
+"""By the name of an optional package: what it is called, and the extra that installs it."""
+
+
+@contextmanager
+def needing(what: str) -> Iterator[None]:
+    """Say which extra to install when ``what`` fails for want of an optional package."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        package, extra = EXTRAS[error.name]
+        raise ModuleNotFoundError(
+            f"{what} needs {package}: pip install 'tannaka[{extra}]'", name=error.name
+        ) from error

@@ -7,6 +7,7 @@ someone asks for the coefficients as expressions.
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -49,7 +50,9 @@ class Morphism:
         if len(families) > 1:
             names = " and ".join(sorted(family.__name__ for family in families))
             raise CompositionError(f"a morphism holds diagrams of one family, got {names}")
-        for diagram, _ in table:
+        for diagram, power in table:
+            if type(power) is not int or power < 0:
+                raise TypeError(f"the power of n must be an integer >= 0, got {power!r}")
             if (diagram.dom, diagram.cod) != (dom, cod):
                 raise CompositionError(
                     f"the diagram ({diagram}) is {diagram.dom} -> {diagram.cod}, "
@@ -58,7 +61,7 @@ class Morphism:
         object.__setattr__(self, "dom", dom)
         object.__setattr__(self, "cod", cod)
         object.__setattr__(
-            self, "_table", {key: Fraction(value) for key, value in table.items() if value}
+            self, "_table", {key: exact(value) for key, value in table.items() if value}
         )
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -99,6 +102,10 @@ class Morphism:
         >>> (Brauer.cup() >> Brauer.cap()).at(3)
         {Brauer(dom=0, cod=0, pairs=()): Fraction(3, 1)}
         """
+        try:
+            n = operator.index(n)
+        except TypeError:
+            raise TypeError(f"n must be an integer, got {n!r}") from None
         values: dict[Diagram, Fraction] = defaultdict(Fraction)
         for (diagram, power), value in self._table.items():
             values[diagram] += value * n**power
@@ -207,10 +214,21 @@ class Morphism:
         return f"<Morphism {self.dom} -> {self.cod}: {self}>"
 
 
+def exact(value: Any) -> Fraction:
+    """An integer or rational of any library as a Fraction of Python integers, which do not overflow.
+
+    >>> exact(3)
+    Fraction(3, 1)
+    """
+    if not isinstance(value, Rational) or isinstance(value, bool):
+        raise TypeError(f"coefficients are exact, integers or fractions, got {value!r}")
+    return Fraction(int(value.numerator), int(value.denominator))
+
+
 def _polynomial(scalar: Any) -> Iterable[tuple[int, Fraction]]:
     """The scalar as (power of n, coefficient) pairs."""
     if isinstance(scalar, Rational):
-        return [(0, Fraction(scalar))]
+        return [(0, exact(scalar))]
     if hasattr(scalar, "is_polynomial") and scalar.is_polynomial():
         import sympy
 

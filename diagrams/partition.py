@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -63,7 +64,7 @@ class SetPartition(Diagram):
         size = order("dom", dom) + order("cod", cod)
         label: dict[int, tuple[str, int]] = {}
         for name, block in enumerate(blocks):
-            for vertex in block:
+            for vertex in map(operator.index, block):
                 if not 0 <= vertex < size:
                     raise ValueError(
                         f"vertex {vertex} is not one of the {size} vertices 0..{size - 1}"

@@ -24,7 +24,7 @@ from tannaka.diagrams.svg import COLOURS, diagram_group, svg_document
 DIAGRAM = SetPartition(4, 3, (0, 1, 1, 1, 1, 0, 2))
 FILE = Path(__file__).parent.parent / "docs" / "diagram_to_kernel.svg"
 
-WIDTH, HEIGHT = 880.0, 440.0
+WIDTH, HEIGHT = 880.0, 482.0
 SCALE = 36.0
 TOP = 78.0
 """Height of the diagrams' outputs; the words stand above."""
@@ -89,9 +89,10 @@ def _code() -> Iterator[str]:
         f'<rect x="12" y="{PANEL:g}" width="{WIDTH - 24:g}" height="{HEIGHT - PANEL - 12:g}" rx="8" '
         'fill="currentColor" fill-opacity="0.06"/>'
     )
-    contract, permute, zeros, embed = _steps(kernel(plan_of(DIAGRAM)))
+    contract, matrices, permute, zeros, embed = _steps(kernel(plan_of(DIAGRAM)))
+    panels = (("contract", contract), ("permute", matrices + permute), ("embed", zeros + embed))
     y = PANEL + 32
-    for word, lines in (("contract", contract), ("permute", permute), ("embed", zeros + embed)):
+    for word, lines in panels:
         yield _text(word, 36, y, 15, anchor="start", weight=600)
         for line in lines:
             faint = 0.65 if line.startswith("#") else 1.0

@@ -11,37 +11,56 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from tannaka import errors as errors
-from tannaka.category.group import Group as Group
-from tannaka.category.group import group as group
-from tannaka.category.hom import Hom as Hom
-from tannaka.category.orthogonal import O as O
-from tannaka.category.symmetric import S as S
-from tannaka.codegen.generate import GeneratedCode as GeneratedCode
-from tannaka.codegen.generate import generate as generate
-from tannaka.diagrams.brauer import Brauer as Brauer
-from tannaka.diagrams.morphism import Morphism as Morphism
-from tannaka.diagrams.partition import SetPartition as SetPartition
-from tannaka.diagrams.steps import compose_steps as compose_steps
-
 if TYPE_CHECKING:
+    from tannaka import errors as errors
     from tannaka import nn as nn
     from tannaka import testing as testing
+    from tannaka.category.groups import Group as Group
+    from tannaka.category.groups import group as group
+    from tannaka.category.hom import Hom as Hom
+    from tannaka.category.orthogonal import O as O
+    from tannaka.category.symmetric import S as S
+    from tannaka.codegen.generate import GeneratedCode as GeneratedCode
+    from tannaka.codegen.generate import generate as generate
+    from tannaka.diagrams.brauer import Brauer as Brauer
+    from tannaka.diagrams.morphism import Morphism as Morphism
+    from tannaka.diagrams.partition import SetPartition as SetPartition
+    from tannaka.diagrams.steps import compose_steps as compose_steps
 
-__version__ = version("tannaka")
+    __version__: str
 
-_LATE = ("nn", "testing")
-"""Submodules that need torch: imported when first asked for."""
+# Where each name lives: it is imported when first asked for, so that ``import tannaka`` and
+# ``import tannaka.diagrams`` open at once.
+_HOMES = {
+    "Brauer": "tannaka.diagrams.brauer",
+    "GeneratedCode": "tannaka.codegen.generate",
+    "Group": "tannaka.category",
+    "Hom": "tannaka.category",
+    "Morphism": "tannaka.diagrams.morphism",
+    "O": "tannaka.category",
+    "S": "tannaka.category",
+    "SetPartition": "tannaka.diagrams.partition",
+    "compose_steps": "tannaka.diagrams.steps",
+    "generate": "tannaka.codegen.generate",
+    "group": "tannaka.category",
+}
+_SUBMODULES = ("category", "codegen", "diagrams", "errors", "nn", "testing")
+
+__all__ = [*_HOMES, "errors", "nn", "testing"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATE:
+    if name in _SUBMODULES:
         return import_module(f"tannaka.{name}")
-    raise AttributeError(f"module 'tannaka' has no attribute {name!r}")
+    if name == "__version__":
+        return import_module("importlib.metadata").version("tannaka")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tannaka' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LATE])
+    return sorted([*__all__, "__version__", "category", "codegen", "diagrams"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -12,18 +13,21 @@ from typing import Any, TypeVar
 
 import click
 
-from tannaka import __version__
-from tannaka.category.group import group as find_group
+from tannaka.category.groups import group as find_group
 from tannaka.category.hom import Hom
 from tannaka.codegen.backends import BACKENDS
+from tannaka.codegen.files import write_whole
 from tannaka.codegen.generate import generate as write_layer
-from tannaka.diagrams.errors import TannakaError
+from tannaka.diagrams.counts import readable
+from tannaka.diagrams.errors import TannakaError, needing
+from tannaka.diagrams.svg import gallery_svg
+from tannaka.diagrams.text import gallery_text
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Orders(click.ParamType[int]):
-    """A tensor order, so that "-1" and "two" get the library's own answer."""
+    """A tensor order."""
 
     name = "order"
 
@@ -44,8 +48,14 @@ def _failures() -> Iterator[None]:
         yield
     except (TannakaError, ValueError, TypeError, ModuleNotFoundError) as error:
         raise click.ClickException(str(error)) from error
+    except FileExistsError as error:
+        raise click.ClickException(f"{error.filename} exists; --force overwrites it") from error
+    except BrokenPipeError:
+        raise  # whoever reads our output has seen enough: click ends quietly
     except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+        raise click.ClickException(
+            f"{error.filename or 'output'}: {error.strerror or error}"
+        ) from error
 
 
 def _hom_arguments(command: F) -> F:
@@ -63,7 +73,7 @@ def _hom_arguments(command: F) -> F:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
+@click.version_option(package_name="tannaka")
 def main() -> None:
     """Name a symmetry group, get its equivariant linear layers.
 
@@ -78,6 +88,7 @@ def dim(hom: Hom) -> None:
 
     Example: tannaka dim "S(34)" 2 2
     """
+    sys.set_int_max_str_digits(0)
     click.echo(hom.dimension)
 
 
@@ -85,11 +96,16 @@ def dim(hom: Hom) -> None:
 @_hom_arguments
 @click.option("--svg", type=click.Path(path_type=Path), help="Write the pictures into this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the basis as JSON.")
-def basis(hom: Hom, svg: Path | None, as_json: bool) -> None:
+@click.option("--limit", default=300, show_default=True, help="Draw at most this many diagrams.")
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+def basis(hom: Hom, svg: Path | None, as_json: bool, limit: int, force: bool) -> None:
     """Draw the basis of Hom(V^K, V^L).
 
     Example: tannaka basis "O(3)" 2 2 --svg basis.svg
     """
+    if svg is not None:
+        write_whole(svg, gallery_svg(hom.independent[:limit], title=str(hom)), overwrite=force)
+        click.echo(f"wrote {svg}", err=as_json)
     if as_json:
         diagrams = [diagram.to_json() for diagram in hom.basis()]
         orders = {"group": str(hom.group), "k": hom.k, "l": hom.l, "dimension": hom.dimension}
@@ -97,10 +113,10 @@ def basis(hom: Hom, svg: Path | None, as_json: bool) -> None:
         return
     click.echo(hom)
     if svg is None:
-        click.echo(hom.text(width=shutil.get_terminal_size().columns))
-    else:
-        svg.write_text(hom.svg(), encoding="utf-8")
-        click.echo(f"wrote {svg}")
+        width = shutil.get_terminal_size().columns
+        click.echo(gallery_text(hom.independent[:limit], width=width))
+    if hom.dimension > limit:
+        click.echo(f"drew the first {limit} of {readable(hom.dimension)}; --limit draws more")
 
 
 @main.command()
@@ -139,9 +155,7 @@ def generate(
     if output is None:
         click.echo(code.source, nl=False)
         return
-    if output.exists() and not force:
-        raise click.ClickException(f"{output} exists; --force overwrites it")
-    code.save(output)
+    write_whole(output, code.source, overwrite=force)
     click.echo(f"wrote {code.name} to {output}; check it with: python {output}")
 
 
@@ -153,7 +167,8 @@ def verify(file: Path) -> None:
     Example: tannaka verify layer.py
     """
     with _failures():
-        from tannaka.codegen.check import check_file
+        with needing("tannaka verify"):
+            from tannaka.codegen.check import check_file
 
         for name, report in check_file(file):
             click.echo(f"{name}: {report}")
@@ -172,30 +187,35 @@ STANDARD_BENCH = (
 @click.argument("group", required=False)
 @click.argument("k", type=_Orders(), required=False)
 @click.argument("l", type=_Orders(), required=False)
-@click.option("--channels", default=32, show_default=True, help="In and out.")
+@click.option("--channels", default=32, show_default=True, help="In and out, of a named layer.")
 @click.option("--batch", default=8, show_default=True)
-def bench(group: str | None, k: int | None, l: int | None, channels: int, batch: int) -> None:
+@click.option("--seconds", default=0.5, show_default=True, help="How long to time each call.")
+def bench(
+    group: str | None, k: int | None, l: int | None, channels: int, batch: int, seconds: float
+) -> None:
     """Time the layer GROUP K L against code written by hand; without arguments, a standard set.
 
     Example: tannaka bench "S(64)" 2 2 --channels 32
     """
     with _failures():
-        from tannaka.codegen import bench as timing
+        with needing("tannaka bench"):
+            from tannaka.codegen import bench as timing
 
         click.echo(timing.machine())
         if group is not None and k is not None and l is not None:
             named = find_group(group)
             click.echo(f"{named}, {k} -> {l}, {channels} channels, batch {batch}")
-            for line in timing.report(timing.bench(named, k, l, channels=channels, batch=batch)):
+            timings = timing.bench(named, k, l, channels=channels, batch=batch, seconds=seconds)
+            for line in timing.report(timings):
                 click.echo(line)
             return
         if group is not None:
             raise ValueError("name the group and both orders: tannaka bench GROUP K L")
         series: dict[tuple[str, int, int], list[tuple[int, float]]] = {}
-        for name, k, l, channels, n in STANDARD_BENCH:
+        for name, k, l, width, n in STANDARD_BENCH:
             named = find_group(name.format(n))
-            timings = timing.bench(named, k, l, channels=channels, batch=batch)
-            click.echo(f"\n{named}, {k} -> {l}, {channels} channels, batch {batch}")
+            timings = timing.bench(named, k, l, channels=width, batch=batch, seconds=seconds)
+            click.echo(f"\n{named}, {k} -> {l}, {width} channels, batch {batch}")
             for line in timing.report(timings):
                 click.echo(line)
             series.setdefault((name, k, l), []).append((n, timings[0].forward))

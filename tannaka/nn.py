@@ -1,12 +1,8 @@
 """Layers for PyTorch; install them with ``pip install 'tannaka[torch]'``."""
 
-from __future__ import annotations
+from tannaka.diagrams.errors import needing
 
-try:
-    import torch as _torch  # noqa: F401
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "tannaka.nn needs PyTorch: pip install 'tannaka[torch]'", name="torch"
-    ) from error
+with needing("tannaka.nn"):
+    from tannaka.codegen.modules import EquivariantLinear as EquivariantLinear
 
-from tannaka.codegen.modules import EquivariantLinear as EquivariantLinear
+__all__ = ["EquivariantLinear"]

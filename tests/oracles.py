@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import combinations, product
 from math import comb, factorial
 from typing import Any
@@ -82,13 +83,17 @@ def kron_power(g: NDArray[Any], order: int) -> NDArray[Any]:
     return power
 
 
-def null_space_dimension(symbol: str, n: int, k: int, l: int) -> int:
-    """The dimension of {F : F g^k = g^l F for all generators g}, from the spectrum of the constraints."""
-    size = n ** (k + l)
+@cache
+def null_space_dimension(symbol: str, n: int, order: int) -> int:
+    """The dimension of {F : F g^k = g^l F for all generators g}, k + l = order, from the spectrum.
+
+    Our generators are orthogonal, so the constraint is (g^l (x) g^k) vec F = vec F, in C order: one
+    and the same for every split of the order.
+    """
+    size = n**order
     total: NDArray[Any] = np.zeros((size, size))
     for g in generators(symbol, n):
-        # vec(F) in C order: g^l F (g^k)^T = F, since all our generators are orthogonal.
-        constraint = np.kron(kron_power(g, l), kron_power(g, k)) - np.eye(size)
+        constraint = kron_power(g, order) - np.eye(size)
         total += constraint.T @ constraint
     values = np.linalg.eigvalsh(total)
     zeros = int((values < 1e-9).sum())

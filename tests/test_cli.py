@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -77,11 +78,13 @@ def test_generate_prints_what_it_would_write() -> None:
         (("dim", "S(3)", "two", "1"), "'two' is not an order"),
         (("dim", "S(3)", "-1", "1"), "No such option"),
         (("dim", "S(3)", "1"), "Missing argument 'L'"),
-        (("basis", "S(50)", "12", "12"), "too many diagrams to list"),
+        (("basis", "S(50)", "12", "12", "--json"), "too many diagrams to list"),
+        (("generate", "S(12)", "6", "6"), "at most 250,000; take smaller orders"),
+        (("generate", "S(5)", "1", "1", "-o", "."), "Is a directory"),
         (("basis", "S(5)", "1", "1", "--svg", "/nowhere/at/all.svg"), "No such file or directory"),
         (("generate", "S(5)", "1", "1", "--channels", "0", "1"), "in_channels must be"),
         (("generate", "S(5)", "1", "1", "--backend", "cuda"), "there is no backend 'cuda'"),
-        (("generate", "S(5)", "1", "1", "--name", "class"), "must be a Python identifier"),
+        (("generate", "S(5)", "1", "1", "--name", "class"), "must be a plain Python identifier"),
         (("generate", "S(5)", "1", "1", "-o", "/nowhere/layer.py"), "No such file or directory"),
         (("verify", "/nowhere/layer.py"), "does not exist"),
     ],
@@ -95,9 +98,68 @@ def test_failures_are_one_line_and_a_status(arguments: tuple[str, ...], words: s
     assert "Traceback" not in result.output
 
 
-def test_verify_wants_a_file_with_a_layer(tmp_path: Path) -> None:
-    target = tmp_path / "empty.py"
-    target.write_text("x = 1\n")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = 1\n", "holds no layer"),
+        ("def broken(:\n", "does not run: SyntaxError"),
+        ("import nothing_of_this_name\n", "does not run: ModuleNotFoundError"),
+        ("import sys; sys.exit(0)\n", "does not run: SystemExit"),
+        (
+            tn.generate(tn.S(3), 1, 1, 1, 1).source.replace("return apply(", "return aply("),
+            "S3Linear1To1 in .* does not run: NameError",
+        ),
+    ],
+    ids=["empty", "syntax", "import", "exit", "forward"],
+)
+def test_verify_says_what_is_wrong_with_a_file(text: str, words: str, tmp_path: Path) -> None:
+    target = tmp_path / "layer.py"
+    target.write_text(text)
     result = run("verify", str(target))
     assert result.exit_code == 1
-    assert "holds no layer" in result.output
+    assert re.search(words, result.output)
+    assert len(result.output.splitlines()) == 1
+
+
+def test_verify_runs_files_that_define_more_than_the_layer(tmp_path: Path) -> None:
+    target = tmp_path / "layer.py"
+    source = tn.generate(tn.S(3), 1, 1, 1, 1).source
+    target.write_text(
+        source + "\n\nfrom dataclasses import dataclass\n\n@dataclass\nclass A:\n    a: int\n"
+    )
+    assert run("verify", str(target)).exit_code == 0
+
+
+def test_large_bases_are_drawn_in_part_and_counted_whole(tmp_path: Path) -> None:
+    result = run("basis", "S(50)", "12", "12", "--limit", "2")
+    assert result.exit_code == 0
+    assert "drew the first 2 of 445,958,869,294,805,289" in result.output
+    assert run("basis", "O(1)", "30", "30").output.startswith("Hom(O(1), 30, 30): dimension 1\n")
+    assert len(run("dim", "S(10000)", "1000", "1000").output) > 4300
+
+
+def test_files_are_followed_kept_and_never_half_written(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.py", tmp_path / "link.py"
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    arguments = ("generate", "S(3)", "1", "1", "-o", str(link))
+    assert run(*arguments).exit_code == 1
+    assert target.read_text() == "old"
+    assert run(*arguments, "--force").exit_code == 0
+    assert link.is_symlink()
+    assert "class S3Linear1To1" in target.read_text()
+    assert target.stat().st_mode & 0o777 == 0o600
+    svg = ("basis", "S(3)", "1", "1", "--svg", str(target))
+    assert "--force overwrites it" in run(*svg).output
+    assert sorted(tmp_path.iterdir()) == [link, target]
+
+
+def test_the_benchmark_prints_ratios() -> None:
+    result = run("bench", "S(3)", "2", "1", "--channels", "2", "--batch", "1", "--seconds", "0.01")
+    assert result.exit_code == 0, result.output
+    for name in ("tannaka", "per diagram", "dense", "floor"):
+        assert re.search(rf"^{name} .* ms ", result.output, re.MULTILINE)
+    assert "there is no layer to time" in run("bench", "O(3)", "1", "2").output
+    assert "batch must be" in run("bench", "S(3)", "1", "1", "--batch", "0").output
+    assert "name the group and both orders" in run("bench", "S(3)").output

@@ -7,6 +7,7 @@ import io
 import math
 import pickle
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from hypothesis import strategies as st
 from oracles import dense_layer
 
 import tannaka as tn
-from tannaka.category.group import Group
-from tannaka.diagrams.errors import BackendError, BasisMismatchError
+from tannaka.category.groups import Group
+from tannaka.diagrams.errors import BackendError, BasisMismatchError, SizeError
 from tannaka.nn import EquivariantLinear
 from tannaka.testing import assert_equivariant
 from tannaka.testing.strategies import groups, orders
@@ -234,12 +235,74 @@ def test_a_state_dict_of_another_basis_is_refused_before_anything_is_read() -> N
         EquivariantLinear(tn.O(2), 3, 1, 2, 2, reduce="sum"),
         EquivariantLinear(tn.S(2), 2, 0, 2, 2),
     ):
-        with pytest.raises(BasisMismatchError, match="the state dict was saved for the basis"):
+        with pytest.raises(BasisMismatchError, match="_extra_state: the state dict was saved for"):
             ours.load_state_dict(other.state_dict())
     assert torch.equal(ours.weight, before)
     EquivariantLinear(tn.S(9), 2, 2, 2, 2).load_state_dict(
         EquivariantLinear(tn.S(4), 2, 2, 2, 2).state_dict()
     )
+
+
+@pytest.mark.parametrize(
+    ("g", "k", "l"), [(tn.S(3), 1, 2), (tn.S(3), 2, 2), (tn.S(2), 2, 2), (tn.O(3), 0, 2)]
+)
+def test_ensembles_by_vmap_over_the_parameters(g: Group, k: int, l: int) -> None:
+    layers = [quiet_layer(g, k, l, 2, 3) for _ in range(4)]
+    parameters, buffers = torch.func.stack_module_state(list(layers))
+    x = random_input(layers[0], 2)
+
+    def call(parameters: Any, buffers: Any) -> Any:
+        return torch.func.functional_call(layers[0], (parameters, buffers), (x,))
+
+    together = torch.func.vmap(call)(parameters, buffers)
+    torch.testing.assert_close(together, torch.stack([layer(x) for layer in layers]))
+
+
+@pytest.mark.parametrize(("g", "k", "l"), [(tn.S(4), 2, 1), (tn.O(3), 1, 1), (tn.O(3), 1, 2)])
+def test_distributed_training_finds_every_parameter_used(
+    g: Group, k: int, l: int, tmp_path: Path
+) -> None:
+    distributed = torch.distributed
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/rendezvous", rank=0, world_size=1
+    )
+    try:
+        model = torch.nn.parallel.DistributedDataParallel(quiet_layer(g, k, l, 2, 3))
+        for _ in range(3):
+            x = torch.randn(2, *(g.n,) * k, 2, dtype=torch.float64)
+            model(x).square().sum().backward()
+    finally:
+        distributed.destroy_process_group()
+
+
+def test_there_is_no_bias_where_no_vector_is_fixed() -> None:
+    assert EquivariantLinear(tn.O(3), 3, 1, 2, 2).bias is None
+    assert EquivariantLinear(tn.O(3), 2, 2, 2, 2).bias is not None
+    assert EquivariantLinear(tn.S(3), 1, 1, 2, 2, bias=False).bias is None
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        torch.tensor([255, 254], dtype=torch.uint8),
+        torch.tensor([65.0]),
+        torch.tensor(7, dtype=torch.uint8),
+        torch.zeros(3, dtype=torch.uint8, device="meta"),
+        "text",
+        None,
+    ],
+    ids=repr,
+)
+def test_a_state_dict_that_does_not_say_its_basis_is_refused(garbage: Any) -> None:
+    for layer in (
+        EquivariantLinear(tn.S(4), 2, 1, 2, 2),
+        tn.generate(tn.S(4), 2, 1, 2, 2).load()(),
+    ):
+        state = {**layer.state_dict(), "_extra_state": garbage}
+        with pytest.raises(ValueError, match="_extra_state"):
+            layer.load_state_dict(state)
+        del state["_extra_state"]
+        layer.load_state_dict(state, strict=False)
 
 
 def test_compile_export_and_vmap_see_through_the_layer() -> None:
@@ -280,6 +343,14 @@ Layer: Any = EquivariantLinear
         (lambda: LAYER(torch.randn(2, 5, 6, 3)), ValueError, r"got \(2, 5, 6, 3\)"),
         (lambda: LAYER(torch.randn(5, 5, 3).double()), TypeError, "the input is torch.float64"),
         (lambda: LAYER(torch.ones(5, 5, 3, dtype=torch.int64)), TypeError, "torch.int64"),
+        (lambda: LAYER(torch.zeros(5, 5, 3, dtype=torch.int8, device="meta")), TypeError, "int8"),
+        (lambda: LAYER(np.zeros((5, 5, 3))), TypeError, "must be a torch.Tensor, got ndarray"),
+        (
+            lambda: Layer(tn.S(5), 1, 1, 1, 1, dtype=torch.complex64),
+            TypeError,
+            "must be a floating-point type, got torch.complex64",
+        ),
+        (lambda: Layer(tn.S(12), 6, 6, 1, 1), SizeError, "at most 250,000; take smaller orders"),
         (lambda: Layer("S(5)", 1, 1, 1, 1), TypeError, "expected a group such as"),
         (lambda: Layer(tn.S(5), 1, 1, 0, 1), ValueError, "in_channels must be"),
         (lambda: Layer(tn.S(5), 1, 1, 1, 2.0), TypeError, "out_channels must be"),

@@ -47,6 +47,16 @@ def executed(path: Path, folder: Path) -> Any:
     return notebook
 
 
+@pytest.fixture(autouse=True)
+def jupyter_at_home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jupyter keeps its files in a folder of the test's, so no home folder is needed or touched."""
+    home = str(tmp_path_factory.mktemp("jupyter"))
+    for variable in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"):
+        monkeypatch.setenv(variable, home)
+
+
 @every_notebook
 def test_it_runs_from_top_to_bottom(
     path: Path, tmp_path: Path, request: pytest.FixtureRequest

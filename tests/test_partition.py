@@ -48,6 +48,7 @@ def test_numbers_of_numpy_are_taken_and_become_plain_ones() -> None:
 
 Partition: Any = SetPartition
 Matching: Any = Brauer
+Sum: Any = Morphism
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,12 @@ Matching: Any = Brauer
         (lambda: Matching(1, 2, ((0, 1),)), ValueError, "not a perfect matching of the 3 vertices"),
         (lambda: Matching(1, 1, ((0, 0),)), ValueError, "not a perfect matching"),
         (lambda: Matching(1, 1, ((0, 1, 2),)), ValueError, "joins vertices in pairs"),
+        (lambda: Partition.from_blocks(1, 1, [(0, 0.5)]), TypeError, "float"),
+        (lambda: Matching(1, 1, ((0.0, 1.0),)), TypeError, "float"),
+        (lambda: Matching.cup() * 0.1, TypeError, "integers, fractions or SymPy polynomials"),
+        (lambda: Sum(0, 2, {(Brauer.cup(), 0): 0.1}), TypeError, "coefficients are exact"),
+        (lambda: Sum(0, 2, {(Brauer.cup(), -1): 1}), TypeError, "the power of n must be"),
+        (lambda: Sum.of(Brauer.cup()).at(2.5), TypeError, "n must be an integer, got 2.5"),
         (lambda: Partition.permutation((0, 0)), ValueError, "not a permutation of 0..1"),
         (
             lambda: Partition(1, 2, (0, 0, 1)) >> Partition(1, 0, (0,)),
@@ -94,6 +101,14 @@ Matching: Any = Brauer
 def test_what_is_refused_is_named(build: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         build()
+
+
+def test_coefficients_of_numpy_do_not_overflow() -> None:
+    one = SetPartition.identity(1)
+    large = np.int64(2**62)
+    assert (one * large) * 4 == one * 2**64
+    assert one * large + one * large == one * 2**63
+    assert Morphism(1, 1, {(one, 7): 1}).at(np.int64(1000)) == {one: 10**21}  # type: ignore[arg-type]
 
 
 def test_morphisms_multiply_by_polynomials_and_show_them() -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from oracles import dense_layer
 
 import tannaka as tn
-from tannaka.category.group import Group
+from tannaka.category.groups import Group
 from tannaka.codegen.interpret import interpret
 from tannaka.codegen.lower import lower
 from tannaka.codegen.passes import PASSES, optimise
@@ -24,7 +24,6 @@ from tannaka.codegen.plan import (
     Embed,
     Mix,
     Plan,
-    PlanError,
     Reduce,
     axes_of,
     diagram_of,
@@ -33,6 +32,7 @@ from tannaka.codegen.plan import (
     traced,
     verify,
 )
+from tannaka.diagrams.errors import PlanError
 from tannaka.diagrams.partition import SetPartition
 from tannaka.testing.strategies import groups, orders
 

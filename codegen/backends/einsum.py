@@ -5,7 +5,17 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from tannaka.codegen.plan import Contract, Embed, Mix, Plan, Step, Zeros, describe, indices
+from tannaka.codegen.plan import (
+    Contract,
+    Embed,
+    Mix,
+    Plan,
+    Step,
+    Zeros,
+    describe,
+    indices,
+    shape,
+)
 
 DIAGONAL = '''\
 def diagonal(x: Tensor, a: int, b: int) -> Tensor:
@@ -14,15 +24,17 @@ def diagonal(x: Tensor, a: int, b: int) -> Tensor:
 '''
 
 MIX = '''\
-def mix(weight: Tensor, rows: tuple[tuple[int, ...], ...], *features: Tensor) -> tuple[Tensor, ...]:
-    """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
-    picked = weight[torch.tensor(rows, device=weight.device)]
-    c_out = weight.shape[1]
-    matrix = picked.permute(1, 3, 0, 2).reshape(-1, len(rows) * c_out)
-    y = torch.cat(features, dim=-1) @ matrix
-    return tuple(y[..., e * c_out : (e + 1) * c_out] for e in range(len(rows)))
+def mix(
+    w: tuple[Tensor, ...], rows: tuple[tuple[int, ...], ...], *features: Tensor
+) -> list[Tensor]:
+    """Mix channels: result e is the sum over f of features[f] @ w[rows[e][f]].T."""
+    columns = [torch.cat([w[row] for row in result], dim=-1) for result in rows]
+    mixed = torch.cat(features, dim=-1) @ torch.cat(columns).T
+    if len(rows) == 1:
+        return [mixed]
+    c_out = mixed.shape[-1] // len(rows)
+    return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
 '''
-
 
 WIDTH = 100
 """The longest line of emitted code; comments keep to it too."""
@@ -44,6 +56,8 @@ def kernel(plan: Plan) -> str:
             base, source = (variables.get(name, name) for name in (step.base, step.source))
             step = Embed(step.out, base, source, step.labels, step.keep)
         if isinstance(step, Mix) and step.features:
+            if not tables:
+                body += ["# One matrix of channels for each diagram.", "w = weight.unbind()"]
             tables.append(f"ROWS_{len(tables)}")
         body += _comment(step, orders | {v: orders[k] for k, v in variables.items()})
         body += _statements(step, plan, tables[-1] if tables else "")
@@ -71,18 +85,9 @@ def kernel(plan: Plan) -> str:
     return "\n\n\n".join(parts) + "\n"
 
 
-def shape(order: int, channels: object, n: object = "n") -> str:
-    """A feature's shape in words.
-
-    >>> shape(2, "channels")
-    '(*batch, n, n, channels)'
-    """
-    return f"(*batch, {f'{n}, ' * order}{channels})"
-
-
 def _comment(step: Step, orders: dict[str, int]) -> Iterator[str]:
     """The step in index notation; a mix with very many terms is summed up."""
-    if isinstance(step, Mix) and len(step.outs) * len(step.features) > 40:
+    if isinstance(step, Mix) and len(step.outs) * len(step.features) > 120:
         order = orders[step.outs[0]]
         yield f"# {len(step.outs)} results of order {order}, each from {len(step.features)} features"
         return
@@ -104,22 +109,24 @@ def _statements(step: Step, plan: Plan, rows: str) -> Iterator[str]:
             )
         case Mix(features=()):
             for out, row in zip(step.outs, step.bias_rows, strict=True):
-                yield f"{out} = x.new_zeros((*batch, {plan.out_channels})) + bias[{row}]"
+                yield f"{out} = x.new_zeros((*batch, bias.shape[-1])) + bias[{row}]"
         case Mix():
             outs = ", ".join(step.outs) if len(step.outs) > 1 else f"({step.outs[0]},)"
             features = [_permuted(name, permutation) for name, permutation in step.features]
             if len(outs) > WIDTH - 12:
                 yield from ("(", *(f"    {out}," for out in step.outs))
                 outs = ")"
-            yield from _call(f"{outs} = mix", ["weight", rows, *features])
+            yield from _call(f"{outs} = mix", ["w", rows, *features])
             for out, row in zip(step.outs, step.bias_rows, strict=bool(step.bias_rows)):
                 yield f"{out} = {out} + bias[{row}]"
         case Zeros():
-            zeros = f"{step.out} = x.new_zeros((*batch, {'n, ' * step.order}{plan.out_channels}))"
+            # Like a mixed tensor, so that vmap over the weights and autocast carry over to it.
+            like = next((out for s in plan.steps if isinstance(s, Mix) for out in s.outs), "x")
+            zeros = f"{like}.new_zeros((*batch, {'n, ' * step.order}weight.shape[1]))"
             if not plan.basis:
                 yield "# No diagram: the linear map is 0. The empty sum lets autograd see the weight."
                 zeros += " + weight.sum()"
-            yield zeros
+            yield f"{step.out} = {zeros}"
         case Embed():
             source = step.source
             if step.repeated:
@@ -135,13 +142,24 @@ def _width(labels: tuple[int, ...]) -> int:
 
 def _diagonal(name: str, labels: tuple[int, ...]) -> str:
     """The view of a tensor on which axes of equal label have equal indices."""
-    left = list(labels)
-    while len(left) > _width(labels):
-        b = next(b for b, label in enumerate(left) if label in left[:b])
-        a = left.index(left[b])
-        name = f"diagonal({name}, {a - len(left) - 1}, {b - len(left) - 1})"
-        del left[b]
+    for a, b in diagonal_pairs(labels):
+        name = f"diagonal({name}, {a}, {b})"
     return name
+
+
+def diagonal_pairs(labels: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Pairs of axes to take diagonals of, one after the other, so that equal labels meet.
+
+    Axes count from the end, before the channels; taking a diagonal leaves its first axis.
+
+    >>> list(diagonal_pairs((0, 1, 0, 0)))
+    [(-5, -3), (-4, -2)]
+    """
+    left = list(labels)
+    while len(left) > len(set(left)):
+        b = next(b for b, label in enumerate(left) if label in left[:b])
+        yield left.index(left[b]) - len(left) - 1, b - len(left) - 1
+        del left[b]
 
 
 def _permuted(name: str, permutation: tuple[int, ...]) -> str:

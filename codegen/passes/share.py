@@ -66,7 +66,7 @@ def share_contractions(plan: Plan) -> Plan:
         shared.append(Contract(step.out, source, way.labels, way.keep, step.mean))
         found[step.out] = target
     rest = [step for step in plan.steps if not isinstance(step, Contract)]
-    return plan.with_steps((*shared, *rest), plan.result)
+    return renamed(plan.with_steps((*shared, *rest), plan.result))
 
 
 def share_embeddings(plan: Plan) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -9,15 +10,12 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tannaka.category.group import Group
-from tannaka.category.orthogonal import O
-from tannaka.category.symmetric import S
+from tannaka.category import Group
+from tannaka.category.groups import GROUPS
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import SetPartition
-
-FAMILIES: tuple[type[Diagram], ...] = (SetPartition, Brauer)
 
 
 def orders(most: int = 4) -> st.SearchStrategy[int]:
@@ -49,7 +47,15 @@ def brauer_diagrams(draw: st.DrawFn, dom: int, cod: int) -> Brauer:
 
 def diagrams(family: type[Diagram], dom: int, cod: int) -> st.SearchStrategy[Any]:
     """Diagrams dom -> cod of a family."""
-    return brauer_diagrams(dom, cod) if family is Brauer else set_partitions(dom, cod)
+    return BY_FAMILY[family](dom, cod)
+
+
+BY_FAMILY: dict[type[Diagram], Callable[[int, int], st.SearchStrategy[Any]]] = {
+    SetPartition: set_partitions,
+    Brauer: brauer_diagrams,
+}
+FAMILIES = tuple(BY_FAMILY)
+"""Every family of diagrams that there are strategies for."""
 
 
 @st.composite
@@ -86,7 +92,8 @@ def morphisms(draw: st.DrawFn, family: type[Diagram], dom: int, cod: int) -> Mor
 
 def groups(most: int = 5) -> st.SearchStrategy[Group]:
     """Groups of every kind, with n from 1 to ``most``."""
-    return st.builds(lambda kind, n: kind(n), st.sampled_from([S, O]), st.integers(1, most))
+    kinds = st.sampled_from(list(GROUPS.values()))
+    return st.builds(lambda kind, n: kind(n), kinds, st.integers(1, most))
 
 
 def elements(group: Group) -> st.SearchStrategy[NDArray[np.float64]]:

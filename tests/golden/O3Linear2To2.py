@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-N, ORDER_IN, ORDER_OUT, C_IN, C_OUT = (3, 2, 2, 1, 8)
+N, ORDER_IN, ORDER_OUT, C_IN, C_OUT = 3, 2, 2, 1, 8
 BASIS = "tannaka 1: order 2 -> 2, 3 + 1 diagrams, reduce=mean, sha256 1b8e2eac3a2bdf27"
 
 # Row i of the weight multiplies diagram i: the block of each output, then of each input.
@@ -29,9 +29,7 @@ DIAGRAMS: tuple[tuple[int, ...], ...] = (
     (0, 1, 1, 0),  # y[ij] += W2 x[ji]
 )
 # The same for the bias: diagrams without inputs.
-BIAS_DIAGRAMS: tuple[tuple[int, ...], ...] = (
-    (0, 0),  # y[ii] += b0
-)
+BIAS_DIAGRAMS: tuple[tuple[int, ...], ...] = ((0, 0),)  # y[ii] += b0
 # Rows of the weight: for each result, the row of each feature.
 ROWS_0 = ((1, 2),)
 ROWS_1 = ((0,),)
@@ -42,23 +40,28 @@ def diagonal(x: Tensor, a: int, b: int) -> Tensor:
     return x.diagonal(dim1=a, dim2=b).movedim(-1, a + 1)
 
 
-def mix(weight: Tensor, rows: tuple[tuple[int, ...], ...], *features: Tensor) -> tuple[Tensor, ...]:
-    """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
-    picked = weight[torch.tensor(rows, device=weight.device)]
-    c_out = weight.shape[1]
-    matrix = picked.permute(1, 3, 0, 2).reshape(-1, len(rows) * c_out)
-    y = torch.cat(features, dim=-1) @ matrix
-    return tuple(y[..., e * c_out : (e + 1) * c_out] for e in range(len(rows)))
+def mix(
+    w: tuple[Tensor, ...], rows: tuple[tuple[int, ...], ...], *features: Tensor
+) -> list[Tensor]:
+    """Mix channels: result e is the sum over f of features[f] @ w[rows[e][f]].T."""
+    columns = [torch.cat([w[row] for row in result], dim=-1) for result in rows]
+    mixed = torch.cat(features, dim=-1) @ torch.cat(columns).T
+    if len(rows) == 1:
+        return [mixed]
+    c_out = mixed.shape[-1] // len(rows)
+    return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
 
 
 def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     """Apply the layer to x of shape (*batch, n, n, in_channels)."""
     # c0[] = mean over i of x[ii]
     c0 = diagonal(x, -3, -2).mean(-2)
+    # One matrix of channels for each diagram.
+    w = weight.unbind()
     # m0[ij] = W1 x[ij] + W2 x[ji]
-    (m0,) = mix(weight, ROWS_0, x, torch.einsum("...jic->...ijc", x))
+    (m0,) = mix(w, ROWS_0, x, torch.einsum("...jic->...ijc", x))
     # m1[] = W0 c0[] + b0
-    (m1,) = mix(weight, ROWS_1, c0)
+    (m1,) = mix(w, ROWS_1, c0)
     m1 = m1 + bias[0]
     # m0[ii] += m1[]
     diagonal(m0, -3, -2).add_(m1[..., None, :])
@@ -71,7 +74,7 @@ class O3Linear2To2(nn.Module):
     Parameters: weight of shape (3, 8, 1), bias of shape (1, 8).
     """
 
-    group, in_order, out_order = "O(3)", ORDER_IN, ORDER_OUT
+    group, in_order, out_order = f"O({N})", ORDER_IN, ORDER_OUT
     in_channels, out_channels = C_IN, C_OUT
 
     def __init__(
@@ -100,28 +103,28 @@ class O3Linear2To2(nn.Module):
                 f"expected an input of shape (*batch, {', '.join(map(str, expected))}), "
                 f"got {tuple(x.shape)}"
             )
-        if x.dtype != self.weight.dtype and not torch.is_autocast_enabled(x.device.type):
+        casting = x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
+        if x.dtype != self.weight.dtype and not casting:
             raise TypeError(f"the input is {x.dtype}, the weight {self.weight.dtype}")
         return apply(x, self.weight, self.bias, N)
 
     def get_extra_state(self) -> Tensor:
         """Say in the state dict which basis the rows of the weight belong to."""
-        return torch.tensor(list(BASIS.encode()), dtype=torch.uint8)
+        return torch.tensor(list(BASIS.encode()), dtype=torch.uint8, device="cpu")
 
     def set_extra_state(self, state: Tensor) -> None:
         """Nothing to set: the basis was compared before any parameter was read."""
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        saved = state_dict.get(prefix + "_extra_state")
-        theirs = BASIS if saved is None else bytes(saved.tolist()).decode()
-        if theirs != BASIS:
-            raise ValueError(
-                f"the state dict belongs to another basis: it has {theirs!r}, this layer {BASIS!r}"
-            )
+        ours = self.get_extra_state()
+        theirs = state_dict.get(prefix + "_extra_state", ours)
+        readable = isinstance(theirs, Tensor) and not theirs.is_meta
+        if not readable or not torch.equal(theirs.cpu(), ours):
+            raise ValueError(f"{prefix}_extra_state: the state dict is not of the basis {BASIS!r}")
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-# The self-check, from the definition: dense, slow, and sharing nothing with the code above.
+# The self-check, from the definition: dense, slow, and sharing only the tables of diagrams.
 
 
 def dense(labels: tuple[int, ...], n: int) -> Tensor:
@@ -140,15 +143,15 @@ def dense(labels: tuple[int, ...], n: int) -> Tensor:
 
 def reference(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     """The layer by its definition, for x with one batch axis."""
-    y = x.new_zeros(len(x), n**ORDER_OUT, C_OUT)
+    y = x.new_zeros(len(x), n**ORDER_OUT, weight.shape[1])
     for labels, w in zip(DIAGRAMS, weight, strict=True):
         # The mean: divide by the number of terms that the diagram sums.
         terms = n ** len(set(labels[ORDER_OUT:]) - set(labels[:ORDER_OUT]))
         matrix = dense(labels, n).reshape(n**ORDER_OUT, n**ORDER_IN) / terms
-        y += torch.einsum("pq,bqi,oi->bpo", matrix, x.reshape(len(x), n**ORDER_IN, C_IN), w)
+        y += torch.einsum("pq,bqi,oi->bpo", matrix, x.reshape(len(x), n**ORDER_IN, -1), w)
     for labels, b in zip(BIAS_DIAGRAMS, bias, strict=True):
         y += torch.einsum("p,o->po", dense(labels, n).reshape(-1), b)
-    return y.reshape(len(x), *(n,) * ORDER_OUT, C_OUT)
+    return y.reshape(len(x), *(n,) * ORDER_OUT, -1)
 
 
 def random_element(n: int) -> Tensor:
@@ -165,40 +168,52 @@ def act(g: Tensor, x: Tensor, order: int) -> Tensor:
     return x
 
 
-@torch.no_grad()
 def check() -> None:
     """Stop with an error unless the layer is what this file says."""
     torch.manual_seed(0)
-    layer = O3Linear2To2(dtype=torch.float64)
 
     def compare(what: str, got: Tensor, want: Tensor) -> None:
-        error = float((got - want).abs().max()) / max(float(want.abs().max()), 1e-300)
+        error = float((got - want).detach().abs().max()) / max(float(want.abs().max()), 1e-300)
         print(f"{what}: relative error {error:.1e}")
         if got.shape != want.shape or not error < 1e-12:
             raise SystemExit(f"FAILED: {what}")
 
     def inputs(n: int) -> list[Tensor]:
-        shapes = ((2, *(n,) * ORDER_IN, C_IN), *(p.shape for p in layer.parameters()))
-        return [torch.randn(*shape, dtype=torch.float64) for shape in shapes]
+        # Any channels do; unequal ones tell input from output.
+        shapes = [(2, *(n,) * ORDER_IN, 2), (len(DIAGRAMS), 3, 2), (len(BIAS_DIAGRAMS), 3)]
+        return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+
+    def gradients(y: Tensor, *leaves: Tensor) -> Tensor:
+        total = y.square().sum() + sum(leaf.sum() for leaf in leaves)
+        return torch.cat([g.flatten() for g in torch.autograd.grad(total, leaves)])
 
     for n in (2, 3):
         x, weight, bias = inputs(n)
-        compare(
-            f"agrees with the dense reference at n = {n}",
-            apply(x, weight, bias, n),
-            reference(x, weight, bias, n),
-        )
+        got, want = apply(x, weight, bias, n), reference(x, weight, bias, n)
+        compare(f"agrees with the dense reference at n = {n}", got, want.detach())
+        compare("and with its gradients", *(gradients(y, x, weight, bias) for y in (got, want)))
+        compare("without a batch axis", apply(x[0], weight, bias, n), want[0].detach())
+        compare("with two", apply(x[None], weight, bias, n)[0], want.detach())
     # At the layer's own size, or as near to it as a quick check can go.
     n = min(N, 200, math.floor(1e5 ** (1 / max(ORDER_IN, ORDER_OUT, 1))))
     x, weight, bias = inputs(n)
     g = random_element(n)
+    for _ in range(100):
+        g = random_element(n) if torch.allclose(g, torch.eye(n, dtype=g.dtype)) else g
     compare(
         f"commutes with a random group element at n = {n}",
         apply(act(g, x, ORDER_IN), weight, bias, n),
-        act(g, apply(x, weight, bias, n), ORDER_OUT),
+        act(g, apply(x, weight, bias, n), ORDER_OUT).detach(),
     )
-    if n == N:
-        compare("the module runs the same code", layer(x), apply(x, layer.weight, layer.bias, n))
+    layer, twin = O3Linear2To2(dtype=torch.float64), O3Linear2To2(dtype=torch.float64)
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter)
+    twin.load_state_dict(layer.state_dict())
+    if N ** max(ORDER_IN, ORDER_OUT) * max(C_IN, C_OUT) <= 10**7:
+        x = torch.randn((*(N,) * ORDER_IN, C_IN), dtype=torch.float64)
+        want = apply(x, layer.weight, layer.bias, N).detach()
+        compare("the module runs the same code", layer(x), want)
+        compare("state dicts carry the parameters", twin(x), want)
     print(f"{layer} is what it says")
 
 

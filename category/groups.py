@@ -1,9 +1,12 @@
 """What every symmetry group offers, and how a group is found by its name.
 
 To add a group: write a file here with one frozen dataclass that subclasses :class:`Group` and is
-decorated with ``@register``; its name then works in ``tannaka.group("...")`` and on the command
-line. What the class must define is abstract below: which diagrams span, which of them are
-independent, how many those are, and how to draw a random element.
+decorated with ``@register``, and import it in ``category/__init__.py``; its name then works in
+``tannaka.group("...")`` and on the command line. What the class must define is abstract below:
+which diagrams span, which of them are independent, how many those are, and how to draw a random
+element. Generated files check themselves with an element of the group, so the class also says in
+PyTorch how to draw one (``torch_sample``). A new kind of diagram needs a strategy in
+``tannaka.testing.strategies`` and, unless its matrix is a product of deltas, a lowering.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tannaka.category import functor
 from tannaka.diagrams.diagram import Diagram, natural
+from tannaka.diagrams.diagram import order as natural_order
 from tannaka.diagrams.enumerate import Enumeration
 from tannaka.diagrams.morphism import Morphism
 
@@ -32,6 +36,8 @@ class Group(ABC):
     """The group's name without its dimension, e.g. ``"S"``."""
     family: ClassVar[type[Diagram]]
     """The kind of diagram that spans its Hom spaces."""
+    torch_sample: ClassVar[str]
+    """PyTorch source of ``random_element(n: int) -> Tensor``, a float64 matrix, for generated files."""
 
     def __post_init__(self) -> None:
         what = f"the dimension of V = R^n in {self.symbol}(n)"
@@ -86,13 +92,15 @@ class Group(ABC):
         array([[7.],
                [5.]])
         """
-        g, x = np.asarray(g), np.asarray(x)
-        if x.shape[max(x.ndim - 1 - order, 0) : -1] != (self.n,) * order:
+        g, x, tensor_order = np.asarray(g), np.asarray(x), natural_order("order", order)
+        if g.shape != (self.n, self.n):
+            raise ValueError(f"expected a group element of shape {(self.n,) * 2}, got {g.shape}")
+        if x.shape[max(x.ndim - 1 - tensor_order, 0) : -1] != (self.n,) * tensor_order:
             raise ValueError(
-                f"expected tensors of shape (*batch, {'n, ' * order}channels) with n = {self.n}, "
+                f"expected tensors of shape (*batch, {'n, ' * tensor_order}channels) with n = {self.n}, "
                 f"got shape {x.shape}"
             )
-        for axis in range(x.ndim - 1 - order, x.ndim - 1):
+        for axis in range(x.ndim - 1 - tensor_order, x.ndim - 1):
             x = np.moveaxis(np.tensordot(g, x, axes=(1, axis)), 0, axis)
         return x
 
@@ -103,12 +111,13 @@ class Group(ABC):
 
 
 G = TypeVar("G", bound=type[Group])
-_GROUPS: dict[str, type[Group]] = {}
+GROUPS: dict[str, type[Group]] = {}
+"""Every kind of group, by its symbol."""
 
 
 def register(cls: G) -> G:
     """Make a group findable by its symbol."""
-    _GROUPS[cls.symbol] = cls
+    GROUPS[cls.symbol] = cls
     return cls
 
 
@@ -126,7 +135,7 @@ def group(text: str) -> Group:
     if not isinstance(text, str):
         raise TypeError(f"a group's name is text such as 'S(5)', got {text!r}")
     found = re.fullmatch(r"\s*([A-Za-z]+)\s*\(\s*(-?\d+)\s*\)\s*", text)
-    if found is None or found[1] not in _GROUPS:
-        known = ", ".join(f"{symbol}(n)" for symbol in sorted(_GROUPS))
+    if found is None or found[1] not in GROUPS:
+        known = ", ".join(f"{symbol}(n)" for symbol in sorted(GROUPS))
         raise ValueError(f"no group is called {text!r}; the groups are {known}, n a number >= 1")
-    return _GROUPS[found[1]](int(found[2]))
+    return GROUPS[found[1]](int(found[2]))

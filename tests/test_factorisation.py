@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.enumerate import set_partitions
-from tannaka.diagrams.factor import factor, planar_factor
+from tannaka.diagrams.factorisation import factor, planar_factor
 from tannaka.diagrams.structure import is_planar, propagating_number
 from tannaka.testing.strategies import FAMILIES, any_diagram
 
