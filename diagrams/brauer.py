@@ -39,7 +39,7 @@ class Brauer(Diagram):
         object.__setattr__(self, "dom", order("dom", self.dom))
         object.__setattr__(self, "cod", order("cod", self.cod))
         size = self.dom + self.cod
-        edges = tuple(tuple(map(operator.index, pair)) for pair in self.pairs)
+        edges = tuple(tuple(int(operator.index(v)) for v in pair) for pair in self.pairs)
         for edge in edges:
             if len(edge) != 2:
                 raise ValueError(f"a Brauer diagram joins vertices in pairs, got {edge}")

@@ -148,3 +148,45 @@ def test_any_module_any_batch_shape() -> None:
     report = assert_equivariant(Centred(), tn.S(6), 1, 1, in_channels=3, batch_shape=(2, 1, 3))
     assert report.dtype == torch.float32
     assert "S(6) 1 -> 1: error" in str(report)
+
+
+def test_one_sample_is_enough_to_refuse_and_to_tell() -> None:
+    for seed in range(20):
+        assert_equivariant(lambda x: x, tn.S(2), 1, 1, samples=1, seed=seed)
+    for f, words in ((torch.zeros_like, "output is zero"), (nn.Dropout(0.5), "two answers")):
+        with pytest.raises(EquivarianceError, match=words):
+            assert_equivariant(f, tn.S(5), 1, 1, samples=1)
+
+
+def test_an_empty_batch_tests_nothing_and_is_refused() -> None:
+    with pytest.raises(ValueError, match="batch_shape must be sizes, an integer >= 1, got 0"):
+        assert_equivariant(torch.relu, tn.S(5), 1, 1, batch_shape=(2, 0))
+
+
+@pytest.mark.parametrize("known", [(None, 1, 1), (tn.S(5), None, 1), (tn.S(5), 1, None)])
+def test_group_and_orders_must_all_be_known(known: Any) -> None:
+    with pytest.raises(TypeError, match="does not say its group and orders"):
+        assert_equivariant(torch.relu, *known)
+
+
+@pytest.mark.parametrize("scale", [2.0**-40, 2.0**40])
+def test_errors_are_relative(scale: float) -> None:
+    """Powers of two scale exactly, so not one bit of the verdict may change."""
+    for f, g in ((torch.relu, tn.O(3)), (torch.relu, tn.S(5)), (lambda x: x.cumsum(-2), tn.S(5))):
+        twin = lambda x, f=f: scale * f(x)  # noqa: E731
+        assert equivariance_error(twin, g, 1, 1) == equivariance_error(f, g, 1, 1)
+
+
+def test_an_error_as_large_as_the_tolerance_passes() -> None:
+    assert assert_equivariant(torch.relu, tn.S(5), 1, 1, tolerance=0.0).error == 0
+
+
+def test_inputs_come_in_the_dtype_and_on_the_device_asked_for() -> None:
+    seen = set()
+
+    def f(x: Tensor) -> Tensor:
+        seen.add((x.device.type, x.dtype))
+        return torch.ones(x.shape)
+
+    assert_equivariant(f, tn.S(5), 1, 1, device="meta", dtype=torch.float16)
+    assert seen == {("meta", torch.float16)}

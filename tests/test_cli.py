@@ -163,3 +163,25 @@ def test_the_benchmark_prints_ratios() -> None:
     assert "there is no layer to time" in run("bench", "O(3)", "1", "2").output
     assert "batch must be" in run("bench", "S(3)", "1", "1", "--batch", "0").output
     assert "name the group and both orders" in run("bench", "S(3)").output
+
+
+def test_verify_tells_an_honest_zero_from_a_dead_layer_and_skips_what_is_imported(
+    tmp_path: Path,
+) -> None:
+    honest, dead, borrowing = (tmp_path / f"{name}.py" for name in ("honest", "dead", "borrowing"))
+    honest.write_text(tn.generate(tn.O(3), 1, 2, 1, 1, bias=False).source)
+    assert run("verify", str(honest)).exit_code == 0
+    source = tn.generate(tn.S(5), 1, 1, 1, 1).source
+    dead.write_text(source.replace("return apply(x, ", "return 0 * apply(x, "))
+    assert "the output is zero" in run("verify", str(dead)).output
+    borrowing.write_text(f"{source}\n\nfrom tannaka.nn import EquivariantLinear\n")
+    assert run("verify", str(borrowing)).output.count(": error") == 2
+
+
+def test_verify_sees_a_wrong_bias_although_a_bias_starts_at_zero(tmp_path: Path) -> None:
+    source = tn.generate(tn.S(5), 1, 1, 1, 1).source
+    right = "return apply(x, self.weight, self.bias, N)"
+    assert source.count(right) == 1
+    path = tmp_path / "layer.py"
+    path.write_text(source.replace(right, f"{right} + self.bias * torch.arange(5)[:, None]"))
+    assert "not equivariant" in run("verify", str(path)).output

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from oracles import diagram_tensor
 
-from tannaka.category.functor import matrix, norm2
+from tannaka.category.functor import check_size, matrix, norm2
 from tannaka.category.orthogonal import O
 from tannaka.category.symmetric import S
 from tannaka.diagrams.brauer import Brauer
@@ -87,3 +87,15 @@ def test_hopeless_sizes_and_foreign_diagrams_are_refused() -> None:
         S(3).matrix("0 1")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="n must be a dimension"):
         matrix(SetPartition.identity(1), 0)
+
+
+def test_two_gib_are_allowed_and_not_one_matrix_more() -> None:
+    check_size(1, 2, 14, 14)
+    for count, k, l in ((2, 14, 14), (1, 15, 14), (1, 14, 15)):
+        with pytest.raises(SizeError, match="more than 2 GiB"):
+            check_size(count, 2, k, l)
+
+
+def test_entries_are_exact_at_the_edge_of_int64() -> None:
+    for value in (2**63 - 1, 2**63, -(2**63), 2**64):
+        assert matrix(SetPartition.identity(0) * value, 2).tolist() == [[value]]

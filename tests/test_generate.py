@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +27,8 @@ CASES: list[tuple[Group, int, int, dict[str, Any]]] = [
     (tn.S(3), 3, 3, {"bias": False}),
     (tn.S(1), 0, 0, {}),
     (tn.S(5), 0, 2, {"bias": False}),
+    (tn.S(3), 1, 5, {"bias": False}),
+    (tn.S(3), 2, 4, {}),
     (tn.O(3), 2, 2, {}),
     (tn.O(3), 3, 3, {"reduce": "sum"}),
     (tn.O(2), 4, 2, {}),
@@ -54,6 +58,7 @@ def test_the_file_checks_itself_where_tannaka_is_not_installed(
     done = run_alone(path)
     assert done.returncode == 0, done.stderr
     assert "is what it says" in done.stdout
+    assert "the module runs the same code" in done.stdout
     imports = re.findall(r"^(?:import|from) (\S+)", path.read_text(), re.MULTILINE)
     assert set(imports) == {"__future__", "math", "typing", "torch"}
 
@@ -194,7 +199,7 @@ def test_names_backends_and_files(tmp_path: Path) -> None:
     assert repr(code).startswith("<GeneratedCode Mine: ")
     with pytest.raises(BackendError, match="there is no backend 'cuda'"):
         tn.generate(tn.S(4), 2, 2, 1, 1, backend="cuda")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"missing'$"):
         code.save(tmp_path / "missing" / "layer.py")
     code.save(tmp_path / "layer.py")
     code.save(tmp_path / "layer.py")
@@ -206,3 +211,20 @@ def test_large_orders_generate_and_check_themselves(tmp_path: Path) -> None:
     for g, k, l in ((tn.S(8), 4, 4), (tn.O(3), 5, 5), (tn.S(6), 5, 2)):
         done = run_alone(tn.generate(g, k, l, 2, 2).save(tmp_path / "layer.py"))
         assert done.returncode == 0, done.stderr
+
+
+def test_a_saved_file_has_ordinary_permissions_and_the_umask_is_left_alone(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        path = tn.generate(tn.S(4), 1, 1, 1, 1).save(tmp_path / "layer.py")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o664
+        assert os.umask(0o002) == 0o002
+    finally:
+        os.umask(before)
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "layer.py").mkdir()
+    with pytest.raises(OSError):  # noqa: PT011
+        tn.generate(tn.S(4), 1, 1, 1, 1).save(tmp_path / "layer.py")
+    assert [path.name for path in tmp_path.iterdir()] == ["layer.py"]

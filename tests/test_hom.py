@@ -143,3 +143,10 @@ def test_orthogonal_samples_reflect_as_often_as_they_rotate() -> None:
     assert abs(sum(signs)) < 80
     mean = np.mean([O(3).sample(rng) for _ in range(2000)], axis=0)
     assert np.abs(mean).max() < 0.1
+
+
+def test_the_text_of_a_basis_keeps_to_its_width() -> None:
+    hom = Hom(S(4), 2, 2)
+    for width in (20, 40, 120):
+        assert max(map(len, hom.text(width).splitlines())) <= width
+    assert hom.text(20) != hom.text(120)

@@ -13,7 +13,14 @@ from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import SetPartition
-from tannaka.testing.strategies import FAMILIES, any_diagram, composable, morphisms, orders
+from tannaka.testing.strategies import (
+    FAMILIES,
+    any_diagram,
+    composable,
+    diagrams,
+    morphisms,
+    orders,
+)
 
 families = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 Family = type[Diagram]
@@ -157,3 +164,24 @@ def test_diagrams_survive_text_and_json_and_hash_by_value(
     assert family.from_json(json.loads(json.dumps(f.to_json()))) == f
     assert hash(copy) == hash(f)
     assert (f == g) == (repr(f) == repr(g))
+
+
+@families
+@given(st.data())
+def test_a_diagram_calculates_like_the_morphism_it_is(family: Family, data: st.DataObject) -> None:
+    f, g = data.draw(composable(family, most=3))
+    h = data.draw(diagrams(family, f.dom, f.cod))
+    F, G, H = map(Morphism.of, (f, g, h))
+    assert f >> g == f >> G == F >> g == F >> G
+    assert Morphism.of(f @ g) == f @ G == F @ g == F @ G
+    assert f + h == f + H == F + h == F + H
+    assert f - h == f - H == F - h == F - H == F + -1 * H
+    assert -f == -F == -1 * f == F * -1
+
+
+@families
+@given(st.data())
+def test_equal_morphisms_print_and_hash_alike(family: Family, data: st.DataObject) -> None:
+    f, g = (data.draw(morphisms(family, 2, 2)) for _ in range(2))
+    assert str(f + g) == str(g + f)
+    assert hash(f + g) == hash(g + f)

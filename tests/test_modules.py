@@ -376,3 +376,19 @@ def test_nan_and_infinity_flow_through() -> None:
     x = torch.randn(1, 5, 5, 3)
     x[0, 0, 0, 0] = math.nan
     assert LAYER(x).isnan().any()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_parameters_are_made_where_and_as_asked(dtype: torch.dtype) -> None:
+    made: Any = {"device": "meta", "dtype": dtype}
+    for layer in (
+        EquivariantLinear(tn.S(4), 2, 2, 3, 2, **made),
+        tn.generate(tn.S(4), 2, 2, 3, 2).load()(**made),
+    ):
+        assert [(p.device.type, p.dtype) for p in layer.parameters()] == [("meta", dtype)] * 2
+    assert EquivariantLinear(tn.S(2), 1, 1, 1, 1, dtype=dtype).matrix().dtype == dtype
+
+
+def test_a_dense_matrix_that_would_not_fit_is_refused_with_its_channels() -> None:
+    with pytest.raises(SizeError, match="more than 2 GiB"):
+        EquivariantLinear(tn.S(64), 2, 2, 5, 4).matrix()

@@ -14,7 +14,7 @@ from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import SetPartition
-from tannaka.testing.strategies import any_diagram
+from tannaka.testing.strategies import FAMILIES, any_diagram
 
 
 @given(any_diagram(SetPartition), st.randoms(use_true_random=False))
@@ -44,6 +44,8 @@ def test_numbers_of_numpy_are_taken_and_become_plain_ones() -> None:
     diagram = SetPartition(np.int64(1), np.int64(1), np.array([0, 0]))  # type: ignore[arg-type]
     assert diagram == SetPartition(1, 1, (0, 0))
     assert repr(diagram) == "SetPartition(dom=1, cod=1, labels=(0, 0))"
+    matching = Brauer(np.int64(1), np.int64(1), np.array([[1, 0]]))  # type: ignore[arg-type]
+    assert repr(matching) == "Brauer(dom=1, cod=1, pairs=((0, 1),))"
 
 
 Partition: Any = SetPartition
@@ -92,6 +94,11 @@ Sum: Any = Morphism
             CompositionError,
             "SetPartition with a Brauer",
         ),
+        (
+            lambda: (Partition.cup() - Partition.cup()) >> Partition.cup(),
+            CompositionError,
+            "cannot compose 0 >> .*: the first has 2 outputs, the second 0 inputs",
+        ),
         (lambda: Partition.cup() + Partition.cap(), CompositionError, "cannot add"),
         (lambda: Partition.cup() + Matching.cup(), CompositionError, "one family"),
         (lambda: Matching.cup() * 0.5, TypeError, "integers, fractions or SymPy polynomials"),
@@ -128,3 +135,20 @@ def test_morphisms_multiply_by_polynomials_and_show_them() -> None:
     with pytest.raises(AttributeError, match="immutable"):
         e.dom = 3
     assert isinstance(Morphism.of(e), Morphism)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+def test_every_family_refuses_bad_orders_and_the_other_family(family: Any) -> None:
+    for bad, error in ((-1, ValueError), (1.0, TypeError), (True, TypeError)):
+        with pytest.raises(error, match=f"dom must be an order.*got {bad}"):
+            family(bad, 1, ())
+        with pytest.raises(error, match=f"cod must be an order.*got {bad}"):
+            family(1, bad, ())
+    (other,) = set(FAMILIES) - {family}
+    for combine, argument in (
+        (family.cup().then, other.cap()),
+        (family.cup().tensor, other.cup()),
+        (family.cup().__rshift__, other.cap()),
+    ):
+        with pytest.raises(CompositionError, match=f"{family.__name__} with a {other.__name__}"):
+            combine(argument)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
@@ -28,6 +29,7 @@ from tannaka.codegen.plan import (
     axes_of,
     diagram_of,
     formula,
+    indices,
     signature,
     traced,
     verify,
@@ -146,6 +148,21 @@ def write_over_input(plan: Plan) -> Plan:
     return plan.with_steps((*plan.steps, replace(last, base="x", out="again")), plan.result)
 
 
+def embed_twice(plan: Plan) -> Plan:
+    last = plan.steps[-1]
+    assert isinstance(last, Embed)
+    return plan.with_steps((*plan.steps, replace(last, base=last.out, out="again")), "again")
+
+
+def read_what_was_written_over(plan: Plan) -> Plan:
+    """The trace is still the basis; only the rule that a base is spent forbids it."""
+    *steps, last = plan.steps
+    assert isinstance(last, Embed)
+    axes = tuple(range(len(last.keep)))
+    spill = Embed("spilt", last.source, last.source, axes, axes)
+    return plan.with_steps((*steps, spill, last), plan.result)
+
+
 def put(plan: Plan, index: int, step: Any) -> Plan:
     return plan.with_steps((*plan.steps[:index], step, *plan.steps[index + 1 :]), plan.result)
 
@@ -163,6 +180,8 @@ def put(plan: Plan, index: int, step: Any) -> Plan:
         assign_twice,
         reuse_base,
         write_over_input,
+        embed_twice,
+        read_what_was_written_over,
     ],
 )
 def test_a_spoiled_plan_is_caught_and_the_pass_named(spoil: Callable[[Plan], Plan]) -> None:
@@ -185,6 +204,10 @@ def test_sharing_takes_the_work_off_the_input_and_the_output() -> None:
 
     assert large(plain)[0] > large(plan)[0]
     assert large(plan) == (3, 3)
+    sums = Counter(len(set(s.labels)) for s in plan.steps if isinstance(s, Contract) and s.summed)
+    writes = Counter(len(set(s.labels)) for s in plan.steps if isinstance(s, Embed))
+    assert sums == {1: 5, 2: 6, 3: 3}, "how many sums touch n, n^2 and n^3 entries"
+    assert writes == {1: 9, 2: 9, 3: 3}
     with pytest.raises(ValueError, match="shares its contractions already"):
         PASSES[0][1](plan)
     with pytest.raises(ValueError, match="shares its embeddings already"):
@@ -215,3 +238,11 @@ def test_formulas_and_signatures() -> None:
     texts = [signature(plan) for plan in plans]
     assert texts[0] == texts[1], "the same basis at another n, with other channels"
     assert len(set(texts)) == len(texts) - 1
+
+
+def test_there_are_letters_for_51_indices_and_none_is_the_channels() -> None:
+    letters = indices(tuple(range(51)))
+    assert len(set(letters)) == 51
+    assert "c" not in letters
+    with pytest.raises(PlanError, match="more than 51 indices"):
+        indices(tuple(range(52)))
