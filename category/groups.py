@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from tannaka.category import functor
 from tannaka.diagrams.diagram import Diagram, natural
 from tannaka.diagrams.diagram import order as natural_order
-from tannaka.diagrams.enumerate import Enumeration
+from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.morphism import Morphism
 
 

@@ -14,7 +14,7 @@ from tannaka.category import functor
 from tannaka.category.groups import Group
 from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import Diagram, order
-from tannaka.diagrams.enumerate import Enumeration
+from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.svg import gallery_svg
 from tannaka.diagrams.text import gallery_text

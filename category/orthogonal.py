@@ -12,7 +12,8 @@ from tannaka.category.groups import Group, register
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.counts import count_brauer_diagrams
 from tannaka.diagrams.diagram import Diagram, order
-from tannaka.diagrams.enumerate import Enumeration, brauer_diagrams
+from tannaka.diagrams.enumerate import brauer_diagrams
+from tannaka.diagrams.enumeration import Enumeration
 
 
 @register

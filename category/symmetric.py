@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tannaka.category.groups import Group, register
 from tannaka.diagrams.counts import count_set_partitions
 from tannaka.diagrams.diagram import Diagram, order
-from tannaka.diagrams.enumerate import Enumeration, set_partitions
+from tannaka.diagrams.enumerate import set_partitions
+from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.partition import SetPartition
 
 

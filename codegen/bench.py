@@ -17,7 +17,8 @@ from tannaka.category.hom import Hom
 from tannaka.codegen.backends.einsum import DIAGONAL, diagonal_pairs
 from tannaka.codegen.build import HEADER, load_module
 from tannaka.codegen.modules import EquivariantLinear
-from tannaka.codegen.plan import indices, indices_summed
+from tannaka.codegen.notation import indices
+from tannaka.codegen.plan import indices_summed
 from tannaka.diagrams.diagram import natural
 from tannaka.diagrams.partition import SetPartition
 from tannaka.diagrams.structure import propagating_number

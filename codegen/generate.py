@@ -17,8 +17,9 @@ from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.build import load_module
 from tannaka.codegen.files import write_whole
 from tannaka.codegen.lower import lower
+from tannaka.codegen.notation import Reduce
 from tannaka.codegen.passes import optimise
-from tannaka.codegen.plan import Plan, Reduce
+from tannaka.codegen.plan import Plan
 from tannaka.codegen.standalone import standalone
 from tannaka.diagrams.errors import needing
 

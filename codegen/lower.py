@@ -13,19 +13,9 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from tannaka.category.hom import Hom
-from tannaka.codegen.plan import (
-    INPUT,
-    Contract,
-    Embed,
-    Mix,
-    Plan,
-    Reduce,
-    Step,
-    Zeros,
-    axes_of,
-    renamed,
-    verify,
-)
+from tannaka.codegen.notation import Reduce
+from tannaka.codegen.plan import INPUT, Contract, Embed, Mix, Plan, Step, Zeros, renamed
+from tannaka.codegen.trace import axes_of, verify
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram, natural
 from tannaka.diagrams.errors import SizeError

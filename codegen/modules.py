@@ -15,8 +15,9 @@ from tannaka.category.hom import Hom
 from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.build import build
 from tannaka.codegen.lower import lower
+from tannaka.codegen.notation import Reduce, shape
 from tannaka.codegen.passes import optimise
-from tannaka.codegen.plan import Plan, Reduce, indices_summed, initial_bound, shape, signature
+from tannaka.codegen.plan import Plan, indices_summed, initial_bound, signature
 from tannaka.diagrams.errors import BasisMismatchError
 
 

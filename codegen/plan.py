@@ -9,9 +9,7 @@ The input is called ``x``; every step names its results once. There are four kin
 * ``Zeros`` is where embedding starts when no mixed tensor has the order of the output.
 
 ``Contract`` and ``Embed`` hold the same data and are adjoint, so the backward pass of a plan is a
-plan. A plan means something exact: :func:`traced` computes the diagram that each weight multiplies
-by composing the steps as diagrams, and :func:`verify` compares that with the basis, so a pass that
-changes what a plan computes is caught when it runs, not when a number comes out wrong.
+plan. What a plan computes is checked exactly, by composing its steps as diagrams: see ``trace.py``.
 """
 
 from __future__ import annotations
@@ -21,13 +19,12 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from tannaka.category.functor import norm2
-from tannaka.diagrams.errors import PlanError
-from tannaka.diagrams.partition import SetPartition, restricted_growth
+from tannaka.codegen.notation import Reduce, indices
+from tannaka.diagrams.partition import SetPartition
 
-Reduce: TypeAlias = Literal["mean", "sum"]
 INPUT = "x"
 
 
@@ -148,102 +145,6 @@ class Plan:
         return "\n".join([head, *lines, f"  return {self.result}"])
 
 
-def diagram_of(labels: tuple[int, ...], keep: tuple[int, ...]) -> SetPartition:
-    """The contraction with these labels and kept indices, as a diagram len(labels) -> len(keep)."""
-    return SetPartition(len(labels), len(keep), restricted_growth((*keep, *labels)))
-
-
-def axes_of(contraction: SetPartition) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The labels and kept indices of a contraction diagram; the inverse of :func:`diagram_of`.
-
-    >>> axes_of(SetPartition(3, 1, (0, 1, 0, 1)))
-    ((0, 1, 0), (1,))
-    """
-    inputs = contraction.labels[contraction.cod :]
-    labels = restricted_growth(inputs)
-    kept = {label for old, label in zip(inputs, labels, strict=True) if old < contraction.cod}
-    return labels, tuple(sorted(kept))
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What a plan computes: a diagram for each row, and how often the row's input was averaged."""
-
-    weight: dict[int, tuple[SetPartition, int]]
-    bias: dict[int, SetPartition]
-
-
-def traced(plan: Plan) -> Trace:
-    """Compose the steps as diagrams, to find what each row of weight and bias multiplies.
-
-    Raises PlanError when steps do not fit together or a row is used twice.
-    """
-    reduced = {INPUT: (SetPartition.identity(plan.dom), 0)}
-    mixed: dict[str, list[tuple[str, int, SetPartition, int]]] = {}
-    orders = plan.orders()
-    for step in plan.steps:
-        match step:
-            case Contract():
-                diagram, means = reduced[step.source]
-                composite = _compose(diagram, diagram_of(step.labels, step.keep))
-                reduced[step.out] = (composite, means + (len(step.summed) if step.mean else 0))
-            case Mix():
-                for e, out in enumerate(step.outs):
-                    mixed[out] = []
-                    for (source, permutation), row in zip(step.features, step.rows[e], strict=True):
-                        diagram, means = reduced[source]
-                        feature = _compose(diagram, SetPartition.permutation(permutation))
-                        mixed[out].append(("weight", row, feature, means))
-                    if step.bias_rows:
-                        mixed[out].append(("bias", step.bias_rows[e], SetPartition.identity(0), 0))
-            case Zeros():
-                mixed[step.out] = []
-            case Embed():
-                embedding = diagram_of(step.labels, step.keep).dagger()
-                if orders[step.base] != embedding.cod:
-                    raise PlanError(f"{step} writes into a tensor of order {orders[step.base]}")
-                mixed[step.out] = mixed[step.base] + [
-                    (kind, row, _compose(diagram, embedding), means)
-                    for kind, row, diagram, means in mixed[step.source]
-                ]
-    trace = Trace({}, {})
-    for kind, row, diagram, means in mixed[plan.result]:
-        if row in (trace.weight if kind == "weight" else trace.bias):
-            raise PlanError(f"row {row} of the {kind} is used twice")
-        if kind == "weight":
-            trace.weight[row] = (diagram, means)
-        else:
-            trace.bias[row] = diagram
-    return trace
-
-
-def verify(plan: Plan, *, after: str) -> Plan:
-    """Return the plan if it is well formed and computes exactly its basis; ``after`` names the pass.
-
-    Raises PlanError, naming the pass, the row and both diagrams.
-    """
-    try:
-        _verify_names(plan)
-        trace = traced(plan)
-    except (PlanError, ValueError, KeyError) as error:
-        raise PlanError(f"after {after}: {error}") from error
-    expected = {
-        row: (diagram, indices_summed(diagram) if plan.reduce == "mean" else 0)
-        for row, diagram in enumerate(plan.basis)
-    }
-    for kind, found, wanted in (
-        ("weight", trace.weight, expected),
-        ("bias", trace.bias, dict(enumerate(plan.bias_basis or ()))),
-    ):
-        for row in sorted(found.keys() | wanted.keys()):
-            if found.get(row) != wanted.get(row):
-                raise PlanError(
-                    f"after {after}: row {row} of the {kind} computes {found.get(row)}, "
-                    f"expected {wanted.get(row)}"
-                )
-    return plan
-
-
 def renamed(plan: Plan) -> Plan:
     """The same plan with its contractions called c0, c1, ... and its embeddings y0, y1, ..."""
     names: dict[str, str] = {}
@@ -266,69 +167,28 @@ def renamed(plan: Plan) -> Plan:
     return plan.with_steps(tuple(steps), names.get(plan.result, plan.result))
 
 
-def _verify_names(plan: Plan) -> None:
-    """Names are assigned once, used after that, and a base is not used again."""
-    known, spent = {INPUT}, set[str]()
-    for step in plan.steps:
-        for name in _uses(step):
-            if name not in known:
-                raise PlanError(f"{step} uses {name} before it is assigned")
-            if name in spent:
-                raise PlanError(f"{step} uses {name}, which an Embed has written over")
-        if isinstance(step, Embed):
-            if step.base == INPUT:
-                raise PlanError(f"{step} writes over the input")
-            spent.add(step.base)
-        for name in step.outs if isinstance(step, Mix) else (step.out,):
-            if name in known:
-                raise PlanError(f"{name} is assigned twice")
-            known.add(name)
-    if plan.result not in known - spent:
-        raise PlanError(f"the result {plan.result} is not there at the end")
-
-
-def _uses(step: Step) -> Iterator[str]:
+def describe(step: Step, orders: dict[str, int]) -> Iterator[str]:
+    """A step as lines of index notation."""
     match step:
         case Contract():
-            yield step.source
+            words = "" if not step.summed else ("mean " if step.mean else "sum ")
+            over = f"over {indices(step.summed)} of " if words else ""
+            source = f"{step.source}[{indices(step.labels)}]"
+            yield f"{step.out}[{indices(step.keep)}] = {words}{over}{source}"
         case Mix():
-            yield from dict.fromkeys(name for name, _ in step.features)
+            order = tuple(range(orders[step.outs[0]]))
+            for e, out in enumerate(step.outs):
+                terms = [
+                    f"W{row} {name}[{indices(tuple(permutation.index(a) for a in order))}]"
+                    for (name, permutation), row in zip(step.features, step.rows[e], strict=True)
+                ]
+                terms += [f"b{step.bias_rows[e]}"] if step.bias_rows else []
+                yield f"{out}[{indices(order)}] = {' + '.join(terms)}"
+        case Zeros():
+            yield f"{step.out}[{indices(tuple(range(step.order)))}] = 0"
         case Embed():
-            yield step.base
-            yield step.source
-
-
-def _compose(first: SetPartition, second: SetPartition) -> SetPartition:
-    composite, closed = first.then(second)
-    if closed:
-        raise PlanError(f"({first}) >> ({second}) closes {closed} loops")
-    return composite
-
-
-def indices(labels: tuple[int, ...]) -> str:
-    """Index letters for axis labels; ``c`` is left for channels and letters run out at 51.
-
-    >>> indices((0, 0, 1))
-    'iij'
-    """
-    letters = "ijklmnopqrstuvwxyzabdefghABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    if labels and max(labels) >= len(letters):
-        raise PlanError(f"more than {len(letters)} indices in one step")
-    return "".join(letters[label] for label in labels)
-
-
-def formula(diagram: SetPartition, reduce: Reduce = "sum", factor: str = "") -> str:
-    """What a diagram does to a tensor x, in index notation; indices of y alone run over everything.
-
-    >>> formula(SetPartition(2, 2, (0, 1, 1, 2)), factor="W5")
-    'y[ij] += W5 sum over k of x[jk]'
-    """
-    outputs, inputs = diagram.labels[: diagram.cod], diagram.labels[diagram.cod :]
-    summed = tuple(sorted(set(inputs) - set(outputs)))
-    words = [factor] if factor else []
-    words += [f"{reduce} over {indices(summed)} of"] if summed else []
-    words += [f"x[{indices(inputs)}]"] if inputs or not factor.startswith("b") else []
-    return f"y[{indices(outputs)}] += {' '.join(words)}"
+            written = f"{step.base}[{indices(step.labels)}] += {step.source}[{indices(step.keep)}]"
+            yield f"{step.out} = {step.base} with {written}"
 
 
 def indices_summed(diagram: SetPartition) -> int:
@@ -355,15 +215,6 @@ def signature(plan: Plan) -> str:
     )
 
 
-def shape(order: int, channels: object, n: object = "n") -> str:
-    """A feature's shape in words.
-
-    >>> shape(2, "channels")
-    '(*batch, n, n, channels)'
-    """
-    return f"(*batch, {f'{n}, ' * order}{channels})"
-
-
 def initial_bound(plan: Plan, n: int) -> float:
     """The bound b for which weights drawn uniformly from (-b, b) preserve variance on average.
 
@@ -376,27 +227,3 @@ def initial_bound(plan: Plan, n: int) -> float:
         scale = n ** indices_summed(diagram) if plan.reduce == "mean" else 1
         total += norm2(diagram, n) / (scale**2 * n**plan.cod)
     return math.sqrt(3 / (plan.in_channels * total)) if total else 0.0
-
-
-def describe(step: Step, orders: dict[str, int]) -> Iterator[str]:
-    """A step as lines of index notation."""
-    match step:
-        case Contract():
-            words = "" if not step.summed else ("mean " if step.mean else "sum ")
-            over = f"over {indices(step.summed)} of " if words else ""
-            source = f"{step.source}[{indices(step.labels)}]"
-            yield f"{step.out}[{indices(step.keep)}] = {words}{over}{source}"
-        case Mix():
-            order = tuple(range(orders[step.outs[0]]))
-            for e, out in enumerate(step.outs):
-                terms = [
-                    f"W{row} {name}[{indices(tuple(permutation.index(a) for a in order))}]"
-                    for (name, permutation), row in zip(step.features, step.rows[e], strict=True)
-                ]
-                terms += [f"b{step.bias_rows[e]}"] if step.bias_rows else []
-                yield f"{out}[{indices(order)}] = {' + '.join(terms)}"
-        case Zeros():
-            yield f"{step.out}[{indices(tuple(range(step.order)))}] = 0"
-        case Embed():
-            written = f"{step.base}[{indices(step.labels)}] += {step.source}[{indices(step.keep)}]"
-            yield f"{step.out} = {step.base} with {written}"

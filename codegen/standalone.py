@@ -7,7 +7,8 @@ from importlib.metadata import version
 from string import Template
 
 from tannaka.category.groups import Group
-from tannaka.codegen.plan import Plan, formula, initial_bound, shape, signature
+from tannaka.codegen.notation import formula, shape
+from tannaka.codegen.plan import Plan, initial_bound, signature
 from tannaka.diagrams.partition import SetPartition
 
 FILE = Template('''\

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tannaka.codegen.backends.einsum import kernel
 from tannaka.codegen.lower import lower_diagrams
-from tannaka.codegen.plan import Plan, formula
+from tannaka.codegen.notation import formula
+from tannaka.codegen.plan import Plan
 from tannaka.diagrams import SetPartition, factor
 from tannaka.diagrams.picture import picture
 from tannaka.diagrams.svg import COLOURS, diagram_group, svg_document

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from oracles import all_matchings, all_set_partitions, longest_chain, permutation_dimension
 
 from tannaka.diagrams.counts import count_brauer_diagrams, count_set_partitions
-from tannaka.diagrams.enumerate import Enumeration, brauer_diagrams, set_partitions
+from tannaka.diagrams.enumerate import brauer_diagrams, set_partitions
+from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.partition import SetPartition
 
 SUB_FAMILIES: dict[str, dict[str, Any]] = {

@@ -19,21 +19,10 @@ import tannaka as tn
 from tannaka.category.groups import Group
 from tannaka.codegen.interpret import interpret
 from tannaka.codegen.lower import lower
+from tannaka.codegen.notation import Reduce, formula, indices
 from tannaka.codegen.passes import PASSES, optimise
-from tannaka.codegen.plan import (
-    Contract,
-    Embed,
-    Mix,
-    Plan,
-    Reduce,
-    axes_of,
-    diagram_of,
-    formula,
-    indices,
-    signature,
-    traced,
-    verify,
-)
+from tannaka.codegen.plan import Contract, Embed, Mix, Plan, signature
+from tannaka.codegen.trace import axes_of, diagram_of, traced, verify
 from tannaka.diagrams.errors import PlanError
 from tannaka.diagrams.partition import SetPartition
 from tannaka.testing.strategies import groups, orders

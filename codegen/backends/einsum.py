@@ -5,17 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from tannaka.codegen.plan import (
-    Contract,
-    Embed,
-    Mix,
-    Plan,
-    Step,
-    Zeros,
-    describe,
-    indices,
-    shape,
-)
+from tannaka.codegen.notation import indices, shape
+from tannaka.codegen.plan import Contract, Embed, Mix, Plan, Step, Zeros, describe
 
 DIAGONAL = '''\
 def diagonal(x: Tensor, a: int, b: int) -> Tensor:

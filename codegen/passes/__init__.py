@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tannaka.codegen.passes.share import share_contractions, share_embeddings
-from tannaka.codegen.plan import Plan, verify
+from tannaka.codegen.plan import Plan
+from tannaka.codegen.trace import verify
 
 Pass = tuple[str, Callable[[Plan], Plan]]
 
