@@ -17,6 +17,7 @@ from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.svg import diagram_svg
 from tannaka.diagrams.text import diagram_text
+from tannaka.diagrams.tikz import diagram_tikz
 
 
 def order(name: str, value: object) -> int:
@@ -184,6 +185,10 @@ class Diagram(ABC):
     def svg(self) -> str:
         """Draw as a self-contained SVG picture: outputs on top, inputs below."""
         return diagram_svg(self)
+
+    def tikz(self) -> str:
+        """Draw as a ``tikzpicture`` for LaTeX: outputs on top, inputs below."""
+        return diagram_tikz(self)
 
     def _repr_mimebundle_(self, **_: object) -> Mapping[str, str]:
         return {"image/svg+xml": self.svg(), "text/plain": repr(self)}

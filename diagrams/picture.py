@@ -97,7 +97,9 @@ def picture(diagram: Drawable) -> Picture:
     top, bottom = diagram.cod, diagram.dom
     width = float(max(top, bottom, 1))
     arcs = _depth(top - 1) + _depth(bottom - 1)
-    height = max(1.9, arcs + 0.5) if top and bottom else max(0.6, arcs + 0.2)
+    # Rows of unlike length have strands that lean; height keeps them from grazing the arcs.
+    lean = 0.2 * max(abs(top - bottom) - 2, 0)
+    height = max(1.9, arcs + 0.5) + lean if top and bottom else max(0.6, arcs + 0.2)
     upper = [((width - top) / 2 + i + 0.5, 0.0) for i in range(top)]
     lower = [((width - bottom) / 2 + i + 0.5, height) for i in range(bottom)]
     vertices = (*upper, *lower)

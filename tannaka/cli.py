@@ -22,6 +22,7 @@ from tannaka.diagrams.counts import readable
 from tannaka.diagrams.errors import TannakaError, needing
 from tannaka.diagrams.svg import gallery_svg
 from tannaka.diagrams.text import gallery_text
+from tannaka.diagrams.tikz import gallery_tikz
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -96,20 +97,24 @@ def dim(hom: Hom) -> None:
 @_hom_arguments
 @click.option("--svg", type=click.Path(path_type=Path), help="Write the pictures into this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the basis as JSON.")
+@click.option("--latex", is_flag=True, help="Print a LaTeX document that draws it in TikZ.")
 @click.option("--limit", default=300, show_default=True, help="Draw at most this many diagrams.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
-def basis(hom: Hom, svg: Path | None, as_json: bool, limit: int, force: bool) -> None:
+def basis(hom: Hom, svg: Path | None, as_json: bool, latex: bool, limit: int, force: bool) -> None:
     """Draw the basis of Hom(V^K, V^L).
 
     Example: tannaka basis "O(3)" 2 2 --svg basis.svg
     """
     if svg is not None:
         write_whole(svg, gallery_svg(hom.independent[:limit], title=str(hom)), overwrite=force)
-        click.echo(f"wrote {svg}", err=as_json)
+        click.echo(f"wrote {svg}", err=as_json or latex)
     if as_json:
         diagrams = [diagram.to_json() for diagram in hom.basis()]
         orders = {"group": str(hom.group), "k": hom.k, "l": hom.l, "dimension": hom.dimension}
         click.echo(json.dumps(orders | {"basis": diagrams}))
+        return
+    if latex:
+        click.echo(gallery_tikz(hom.independent[:limit]), nl=False)
         return
     click.echo(hom)
     if svg is None:

@@ -39,6 +39,9 @@ def test_basis_draws_lists_and_writes(tmp_path: Path) -> None:
     listed = json.loads(run("basis", "O(3)", "2", "2", "--json").output)
     basis = tn.Hom(tn.O(3), 2, 2).basis()
     assert [tn.Brauer.from_json(diagram) for diagram in listed["basis"]] == list(basis)
+    document = run("basis", "O(3)", "2", "2", "--latex").output
+    assert document.startswith("\\documentclass")
+    assert document.count("\\begin{tikzpicture}") == 3
     target = tmp_path / "basis.svg"
     assert run("basis", "S(5)", "2", "2", "--svg", str(target)).exit_code == 0
     assert target.read_text() == tn.Hom(tn.S(5), 2, 2).svg()

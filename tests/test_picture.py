@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable
 from itertools import combinations, permutations
 from math import dist
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -21,6 +23,7 @@ from tannaka.diagrams.partition import SetPartition, restricted_growth
 from tannaka.diagrams.picture import Curve, Point, picture
 from tannaka.diagrams.svg import COLOURS, diagram_group, diagram_svg, gallery_svg, svg_document
 from tannaka.diagrams.text import diagram_text, gallery_text
+from tannaka.diagrams.tikz import gallery_tikz
 
 Blocks = frozenset[frozenset[int]]
 Golden = Callable[[str, str], None]
@@ -334,3 +337,21 @@ def luminance(colour: str) -> float:
         value = int(colour[i : i + 2], 16) / 255
         linear.append(value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4)
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_tikz_draws_every_vertex_and_strand_and_compiles(tmp_path: Path, golden: Golden) -> None:
+    shown = [*set_partitions(2, 2), SetPartition(0, 0, ()), *list(set_partitions(4, 4))[::400]]
+    for diagram in shown:
+        text = diagram.tikz()
+        assert text.count("\\fill") == diagram.dom + diagram.cod
+        assert text.count(".. controls") == len(picture(diagram).strands)
+    golden("picture_swap.tex", Brauer.swap().tikz() + "\n")
+    document = gallery_tikz(shown)
+    assert document.count("\\begin{tikzpicture}") == len(shown)
+    if not shutil.which("pdflatex"):
+        pytest.skip("pdflatex is not installed, so the TikZ was written but not compiled")
+    (tmp_path / "gallery.tex").write_text(document)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "gallery.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
