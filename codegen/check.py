@@ -199,7 +199,7 @@ def measure(
         if error > worst:
             worst, worst_element = error, g
         # The twin f + h, for a random linear map h of the size of f, which does not commute.
-        h = _random_map(rng, hom, y.shape[-1], (size or 1.0) / float(np.abs(x).max(initial=1)))
+        h = _random_map(rng, hom, y.shape[-1], size or 1.0)
         twin, turned = h(hom.group.act(g, x, hom.k)), hom.group.act(g, h(x), hom.l)
         spoiled = moved + twin - wanted - turned
         control = max(control, float(np.abs(spoiled).max(initial=0)) / (size or 1.0))
@@ -285,10 +285,14 @@ def _check_first(size: float, drift: float, tolerance: float, allow_zero: bool) 
 def _random_map(
     rng: np.random.Generator, hom: Hom, out_channels: int, scale: float
 ) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """A random linear map of rank one; unless all maps commute with the group, this one does not."""
+    """A random linear map of rank one; unless all maps commute with the group, this one does not.
+
+    It sends standard normal inputs to entries of about ``scale``, whatever n and the orders are.
+    """
     n, k, l = hom.group.n, hom.k, hom.l
-    read = rng.standard_normal((n,) * k) / n**k
-    write = scale * rng.standard_normal((*(n,) * l, out_channels))
+    read = rng.standard_normal((n,) * k) / n ** (k / 2)
+    shape = (*(n,) * l, out_channels)
+    write = scale * rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 1.5, shape)
 
     def apply(x: NDArray[Any]) -> NDArray[Any]:
         first: Any = (..., 0)

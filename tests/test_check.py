@@ -67,6 +67,20 @@ def test_the_tolerance_follows_the_dtype(dtype: torch.dtype) -> None:
     assert report.control > report.tolerance
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("n", "k", "l"), [(64, 2, 2), (64, 2, 0), (200, 2, 1), (12, 3, 3), (2, 0, 1)]
+)
+def test_the_control_is_as_large_as_the_output_at_every_size(
+    n: int, k: int, l: int, dtype: torch.dtype
+) -> None:
+    for seed in range(3):
+        layer = tn.nn.EquivariantLinear(tn.S(n), k, l, 2, 2, dtype=dtype)
+        report = assert_equivariant(layer, samples=3, seed=seed)
+        assert report.control is not None
+        assert report.control > 0.3
+
+
 @pytest.mark.parametrize(
     ("f", "error", "words"),
     [
