@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from tannaka.diagrams.diagram import Diagram, check_composable, check_family, order
+from tannaka.diagrams.diagram import Diagram, check_category, check_composable, order, single
 from tannaka.diagrams.partition import SetPartition
 
 
@@ -78,6 +78,9 @@ class Brauer(Diagram):
         (Brauer(dom=0, cod=0, pairs=()), 1)
         """
         check_composable(self, other)
+        if type(other) is not type(self):
+            composite, (closed,) = single(self.composites(other), lambda: f"({self}) >> ({other})")
+            return composite, closed
         composite, loops = self.partition.then(other.partition)
         return type(self).from_blocks(self.dom, other.cod, composite.blocks), loops
 
@@ -87,9 +90,12 @@ class Brauer(Diagram):
         >>> Brauer.identity(1) @ Brauer.identity(1) == Brauer.identity(2)
         True
         """
-        check_family(self, other)
-        both = self.partition.tensor(other.partition)
-        return type(self).from_blocks(both.dom, both.cod, both.blocks)
+        check_category(self, other)
+        if type(other) is not type(self):
+            both: Self = single(self.juxtapositions(other), lambda: f"({self}) @ ({other})")[0]
+            return both
+        blocks = self.partition.tensor(other.partition).blocks
+        return type(self).from_blocks(self.dom + other.dom, self.cod + other.cod, blocks)
 
     def dagger(self) -> Self:
         """Flip upside down; the matrix is transposed.

@@ -2,15 +2,22 @@
 
 A diagram ``dom -> cod`` stands for a linear map from tensors of order ``dom`` to tensors of order
 ``cod``. Its vertices are numbered **outputs first** (``0 .. cod-1``, drawn on top), **then inputs**
-(``cod .. cod+dom-1``, drawn below), each left to right. Diagrams are values: canonical when built,
-so that ``==`` and ``hash`` compare meaning, and nothing ever changes one.
+(``cod .. cod+dom-1``, drawn below), each left to right. Where axes have kinds (V and its dual V*,
+or the factors of a product of groups), ``dom`` and ``cod`` are words, a kind for each axis.
+Diagrams are values: canonical when built, so that ``==`` and ``hash`` compare meaning, and nothing
+ever changes one.
+
+Several families may make up one category: Brauer diagrams with the Brauer-Grood diagrams of one n,
+set partitions with the jellyfish of one n. The first is *plain*: identities, swaps, cups and caps
+are plain, and the other family has one vertex more, a determinant.
 """
 
 from __future__ import annotations
 
 import operator
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from tannaka.diagrams.errors import CompositionError
@@ -18,6 +25,9 @@ from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.svg import diagram_svg
 from tannaka.diagrams.text import diagram_text
 from tannaka.diagrams.tikz import diagram_tikz
+
+Terms = dict[tuple["Diagram", tuple[int, ...]], int]
+"""A product of two diagrams, multiplied out: (diagram, a power of each symbol) -> coefficient."""
 
 
 def order(name: str, value: object) -> int:
@@ -56,8 +66,42 @@ class Diagram(ABC):
 
     __slots__ = ()
 
-    dom: int
-    cod: int
+    dom: Any
+    cod: Any
+
+    @classmethod
+    def plain(cls) -> type[Diagram]:
+        """The family in the same category that has its identities, swaps, cups and caps."""
+        return cls
+
+    @property
+    def category(self) -> Any:
+        """What must be equal for two diagrams to compose: the plain family."""
+        return self.plain()
+
+    @property
+    def top(self) -> int:
+        """How many outputs: the vertices of the upper row."""
+        return length(self.cod)
+
+    @property
+    def bottom(self) -> int:
+        """How many inputs: the vertices of the lower row."""
+        return length(self.dom)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What a closed component may be worth: the symbols of the coefficients of formal sums."""
+        return ("n",)
+
+    @property
+    def fixed(self) -> tuple[int | None, ...]:
+        """The number that each symbol stands for, where the diagram decides it, else None."""
+        return (None,) * len(self.symbols)
+
+    def normal(self) -> tuple[Diagram, tuple[int, ...], int]:
+        """The diagram as it stands in a formal sum: (diagram, a power of each symbol, sign)."""
+        return self, (0,) * len(self.symbols), 1
 
     @property
     @abstractmethod
@@ -65,67 +109,106 @@ class Diagram(ABC):
         """The connected components, as sorted vertex tuples, ordered by their least vertex."""
 
     @abstractmethod
-    def then(self, other: Self) -> tuple[Self, int]:
+    def then(self, other: Any) -> tuple[Any, Any]:
         """Compose, and count the components closed in the middle."""
 
     @abstractmethod
-    def tensor(self, other: Self) -> Self:
+    def tensor(self, other: Any) -> Any:
         """Put ``other`` to the right of this diagram."""
 
     @abstractmethod
-    def dagger(self) -> Self:
+    def dagger(self) -> Diagram:
         """Flip upside down: outputs become inputs."""
+
+    def composites(self, other: Diagram) -> Terms:
+        """``self >> other`` multiplied out: one diagram, unless determinants meet or vanish.
+
+        Raises CompositionError where the two do not fit together.
+        """
+        check_composable(self, other)
+        return leader(self, other)._glued(self, other)
+
+    def juxtapositions(self, other: Diagram) -> Terms:
+        """``self @ other`` multiplied out: one diagram, unless both have a determinant vertex.
+
+        Raises CompositionError where the two are not of one category.
+        """
+        check_category(self, other)
+        return leader(self, other)._beside(self, other)
+
+    @staticmethod
+    def _glued(first: Diagram, second: Diagram) -> Terms:
+        composite, closed = first.then(second)
+        return {(composite, closed if isinstance(closed, tuple) else (closed,)): 1}
+
+    @staticmethod
+    def _beside(left: Diagram, right: Diagram) -> Terms:
+        return {(left.tensor(right), (0,) * len(left.symbols)): 1}
 
     @classmethod
     @abstractmethod
-    def from_blocks(cls, dom: int, cod: int, blocks: Any) -> Self:
+    def from_blocks(cls, dom: Any, cod: Any, blocks: Any) -> Self:
         """Build from the connected components, in any order."""
 
     @classmethod
-    def identity(cls, k: int) -> Self:
-        """The identity k -> k: k vertical strands."""
-        k = order("k", k)
-        return cls.from_blocks(k, k, [(i, k + i) for i in range(k)])
+    def word(cls, name: str, value: Any) -> Any:
+        """``value`` as an object of the category; here an order, an integer >= 0."""
+        return order(name, value)
 
     @classmethod
-    def permutation(cls, images: tuple[int, ...]) -> Self:
+    def identity(cls, k: Any) -> Any:
+        """The identity k -> k: k vertical strands."""
+        k = cls.plain().word("k", k)
+        size = length(k)
+        return cls.plain().from_blocks(k, k, [(i, size + i) for i in range(size)])
+
+    @classmethod
+    def permutation(cls, images: tuple[int, ...]) -> Any:
         """The diagram k -> k in which output i is joined to input ``images[i]``."""
         k = len(images)
         if sorted(images) != list(range(k)):
             raise ValueError(f"{tuple(images)} is not a permutation of 0..{k - 1}")
-        return cls.from_blocks(k, k, [(i, k + j) for i, j in enumerate(images)])
+        return cls.plain().from_blocks(k, k, [(i, k + j) for i, j in enumerate(images)])
 
     @classmethod
-    def swap(cls, k: int = 1, l: int = 1) -> Self:
+    def swap(cls, k: Any = 1, l: Any = 1) -> Any:
         """The symmetry k + l -> l + k, which moves the first k strands past the other l.
 
         As a linear map it sends x (x) y to y (x) x.
         """
-        k, l = order("k", k), order("l", l)
-        return cls.permutation((*range(k, k + l), *range(k)))
+        k, l = cls.plain().word("k", k), cls.plain().word("l", l)
+        left, right = length(k), length(l)
+        images = (*range(left, left + right), *range(left))
+        joined = [(i, left + right + j) for i, j in enumerate(images)]
+        return cls.plain().from_blocks(k + l, l + k, joined)
 
     @classmethod
-    def cup(cls) -> Self:
+    def cup(cls) -> Any:
         """The cup 0 -> 2: one component that joins two outputs."""
-        return cls.from_blocks(0, 2, [(0, 1)])
+        return cls.plain().from_blocks(0, 2, [(0, 1)])
 
     @classmethod
-    def cap(cls) -> Self:
+    def cap(cls) -> Any:
         """The cap 2 -> 0: one component that joins two inputs."""
-        return cls.from_blocks(2, 0, [(0, 1)])
+        return cls.plain().from_blocks(2, 0, [(0, 1)])
 
-    def __rshift__(self, other: Self | Morphism) -> Morphism:
+    def __rshift__(self, other: Diagram | Morphism) -> Morphism:
         return Morphism.of(self) >> other
 
-    def __matmul__(self, other: Self) -> Self:
+    def __matmul__(self, other: Any) -> Any:
         if not isinstance(other, Diagram):
             return NotImplemented
-        return self.tensor(other)
+        terms = self.juxtapositions(other)
+        if list(terms.values()) == [1]:
+            ((diagram, powers),) = terms
+            if not any(powers):
+                return diagram
+        return Morphism.of(self) @ other
 
-    def __add__(self, other: Self | Morphism) -> Morphism:
+    def __add__(self, other: Diagram | Morphism) -> Morphism:
         return Morphism.of(self) + other
 
-    def __sub__(self, other: Self | Morphism) -> Morphism:
+    def __sub__(self, other: Diagram | Morphism) -> Morphism:
         return Morphism.of(self) - other
 
     def __neg__(self) -> Morphism:
@@ -137,23 +220,55 @@ class Diagram(ABC):
 
     __rmul__ = __mul__
 
-    def __str__(self) -> str:
-        return " | ".join(" ".join(map(str, block)) for block in self.blocks) or "∅"
+    def _parts(self, at: Sequence[int]) -> tuple[list[list[int]], list[int | None]]:
+        """The blocks, and the legs of the determinant vertex; vertex v is called ``at[v]``."""
+        return [[at[v] for v in block] for block in self.blocks], []
 
     @classmethod
-    def parse(cls, dom: int, cod: int, text: str) -> Self:
+    def _from_parts(
+        cls, dom: Any, cod: Any, blocks: list[list[int]], legs: list[int | None]
+    ) -> Self:
+        if legs:
+            raise ValueError(f"a {cls.__name__} has no determinant vertex, but got legs {legs}")
+        return cls.from_blocks(dom, cod, blocks)
+
+    def __str__(self) -> str:
+        return self.written(range(self.top + self.bottom))
+
+    def written(self, at: Sequence[int]) -> str:
+        """The diagram's text, with vertex v called ``at[v]``.
+
+        >>> from tannaka.diagrams.partition import SetPartition
+        >>> SetPartition.identity(1).written((3, 8))
+        '3 8'
+        """
+        blocks, legs = self._parts(at)
+        words = [" | ".join(" ".join(map(str, block)) for block in blocks)]
+        if legs:
+            words.append(f"[{' '.join('_' if leg is None else str(leg) for leg in legs)}]")
+        return " ".join(filter(None, words)) or "∅"
+
+    @classmethod
+    def parse(cls, dom: Any, cod: Any, text: str) -> Self:
         """Read a diagram dom -> cod back from its ``str``.
 
-        Raises ValueError for text that is not blocks of vertex numbers between bars.
+        Raises ValueError for text that is not blocks of vertex numbers between bars, and the legs
+        of a determinant vertex, where there is one, in brackets after them.
 
         >>> from tannaka.diagrams.partition import SetPartition
         >>> SetPartition.parse(1, 2, "0 1 | 2")
         SetPartition(dom=1, cod=2, labels=(0, 0, 1))
+        >>> from tannaka.diagrams.grood import Grood
+        >>> Grood.parse(3, 2, "1 4 [0 2 3]")
+        Grood(dom=3, cod=2, legs=(0, 2, 3), pairs=((1, 4),))
         """
-        words = [] if text.strip() == "∅" else [block.split() for block in text.split("|")]
-        if not all(words) or not all(word.isdecimal() for block in words for word in block):
+        found = re.fullmatch(r"(?:∅|([\d |]*))(?:\[([\d_ ]*)\])?", text.strip())
+        blocks = [block.split() for block in (found[1] or "").split("|")] if found else [[]]
+        blocks = [] if found and not (found[1] or "").strip() else blocks
+        if not found or not all(blocks):
             raise ValueError(f"{text!r} is not a diagram such as '0 1 | 2': vertices, bars between")
-        return cls.from_blocks(dom, cod, [[int(word) for word in block] for block in words])
+        legs = [None if leg == "_" else int(leg) for leg in (found[2] or "").split()]
+        return cls._from_parts(dom, cod, [[int(v) for v in block] for block in blocks], legs)
 
     def to_json(self) -> dict[str, Any]:
         """The diagram as data that ``json.dumps`` takes; :meth:`from_json` reads it back.
@@ -162,8 +277,11 @@ class Diagram(ABC):
         >>> SetPartition.cup().to_json()
         {'family': 'SetPartition', 'dom': 0, 'cod': 2, 'blocks': [[0, 1]]}
         """
-        blocks = [list(block) for block in self.blocks]
-        return {"family": type(self).__name__, "dom": self.dom, "cod": self.cod, "blocks": blocks}
+        blocks, legs = self._parts(range(self.top + self.bottom))
+        data = {"family": type(self).__name__, "dom": self.dom, "cod": self.cod}
+        for name in ("dom", "cod"):
+            data[name] = list(data[name]) if isinstance(data[name], tuple) else data[name]
+        return data | {"blocks": blocks} | ({"legs": legs} if legs else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -176,7 +294,7 @@ class Diagram(ABC):
             raise ValueError(f"a diagram's data has no {', '.join(sorted(missing))}: {dict(data)}")
         if data["family"] != cls.__name__:
             raise ValueError(f"this is a {data['family']}, not a {cls.__name__}: {dict(data)}")
-        return cls.from_blocks(data["dom"], data["cod"], data["blocks"])
+        return cls._from_parts(data["dom"], data["cod"], data["blocks"], data.get("legs", []))
 
     def text(self) -> str:
         """Draw in a terminal: outputs on top, inputs below."""
@@ -194,20 +312,58 @@ class Diagram(ABC):
         return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
 
 
+def length(word: int | tuple[Any, ...]) -> int:
+    """How many axes an object has: an order is its own length.
+
+    >>> length(3), length(("V", "V*"))
+    (3, 2)
+    """
+    return word if isinstance(word, int) else len(word)
+
+
+def leader(first: Diagram, second: Diagram) -> Diagram:
+    """The one that knows how to multiply the two: one that is not plain, where there is one."""
+    return second if type(first) is first.plain() else first
+
+
+def single(terms: Terms, written: Callable[[], str]) -> tuple[Any, tuple[int, ...]]:
+    """The diagram, and the powers, of a product that is one diagram; else raise."""
+    if len(terms) == 1:
+        ((diagram, powers), coefficient) = next(iter(terms.items()))
+        if coefficient == 1:
+            return diagram, powers
+    many = f"a sum of {len(terms)} diagrams" if terms else "zero"
+    raise CompositionError(
+        f"{written()} is {many}, not one diagram: >> and @ give it as a Morphism"
+    )
+
+
 def check_composable(first: Diagram, second: Diagram) -> None:
     """Raise unless ``first >> second`` makes sense."""
-    check_family(first, second)
+    check_category(first, second)
     if first.cod != second.dom:
         raise CompositionError(
-            f"cannot compose ({first}) >> ({second}): "
-            f"the first has {first.cod} outputs, the second {second.dom} inputs"
+            f"cannot compose ({first}) >> ({second}): the first has "
+            f"{_counted(first.cod, 'outputs')}, the second {_counted(second.dom, 'inputs')}"
         )
 
 
-def check_family(first: Diagram, second: object) -> None:
-    """Raise unless both are diagrams of one family."""
-    if type(first) is not type(second):
+def check_category(first: Diagram, second: object) -> None:
+    """Raise unless both are diagrams of one category."""
+    if not isinstance(second, Diagram) or first.category != second.category:
         raise CompositionError(
             f"cannot combine a {type(first).__name__} with a {type(second).__name__}: "
-            "both must be diagrams of one family"
+            "both must be diagrams of one category"
         )
+    for symbol, a, b in zip(first.symbols, first.fixed, second.fixed, strict=True):
+        if a is not None and b is not None and a != b:
+            raise CompositionError(
+                f"cannot combine ({first}) with ({second}): {symbol} is {a} in the first, "
+                f"{b} in the second"
+            )
+
+
+def _counted(word: int | tuple[Any, ...], what: str) -> str:
+    return (
+        f"{word} {what}" if isinstance(word, int) else f"{what} {' '.join(map(str, word)) or '()'}"
+    )

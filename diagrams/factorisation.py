@@ -30,7 +30,7 @@ class Factorisation(Generic[D]):
     @property
     def through(self) -> int:
         """How many components reach from inputs to outputs: the propagating number t."""
-        return self.permutation.dom
+        return self.permutation.bottom
 
 
 def factor(diagram: D) -> Factorisation[D]:

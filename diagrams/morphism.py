@@ -1,7 +1,9 @@
 """Morphisms: exact formal sums of diagrams, with coefficients polynomial in n.
 
 Composing two diagrams closes loops, and each loop is worth n; sums keep those powers apart, so a
-morphism is a finite table ``(diagram, power of n) -> rational number``. SymPy is imported only when
+morphism is a finite table ``(diagram, power of n) -> rational number``; diagrams on axes of several
+kinds have a symbol for each kind, and the power is a tuple. A determinant vertex with n legs says
+which number n is, and then n is put in: coefficients are numbers. SymPy is imported only when
 someone asks for the coefficients as expressions.
 """
 
@@ -9,8 +11,9 @@ from __future__ import annotations
 
 import operator
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from math import prod
 from numbers import Rational
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +23,23 @@ from tannaka.diagrams.svg import sum_svg
 if TYPE_CHECKING:
     import sympy
 
-    from tannaka.diagrams.diagram import Diagram
+    from tannaka.diagrams.diagram import Diagram, Terms
+
+
+Powers = tuple[int, ...]
+Values = tuple[int | None, ...]
 
 
 class Morphism:
-    """A formal sum of diagrams dom -> cod of one family, with coefficients in Q[n].
+    """A formal sum of diagrams dom -> cod of one category, with coefficients in Q[n].
 
     Immutable. ``f >> g`` is "first f, then g", ``f @ g`` side by side, ``f + g``, ``2 * f``.
     Two morphisms are equal when they have the same diagrams with the same polynomials.
+
+    ``table`` gives a coefficient for each (diagram, power of n). ``n`` puts a number in for the
+    symbol n, here and in whatever this is composed with; a determinant vertex does so by itself.
+
+    Raises CompositionError where the diagrams are not all dom -> cod and of one category.
 
     >>> from tannaka.diagrams.brauer import Brauer
     >>> e = Brauer.cap() >> Brauer.cup()
@@ -35,40 +47,64 @@ class Morphism:
     n (0 1 | 2 3)
     >>> print(e + 2 * Brauer.identity(2))
     (0 1 | 2 3) + 2 (0 2 | 1 3)
+    >>> print(Morphism(2, 2, {(Brauer.identity(2), 2): 1}, n=5))
+    25 (0 2 | 1 3)
     """
 
-    __slots__ = ("_table", "cod", "dom")
+    __slots__ = ("_table", "cod", "dom", "values")
 
-    dom: int
-    cod: int
-    _table: dict[tuple[Diagram, int], Fraction]
+    dom: Any
+    cod: Any
+    values: Values
+    """The number put in for each symbol, None where it is free; empty for the empty sum."""
+    _table: dict[tuple[Diagram, Powers], Fraction]
 
     def __init__(
-        self, dom: int, cod: int, table: Mapping[tuple[Diagram, int], Fraction | int]
+        self,
+        dom: Any,
+        cod: Any,
+        table: Mapping[tuple[Diagram, Any], Fraction | int],
+        n: int | Values | None = None,
     ) -> None:
-        families = {type(diagram) for diagram, _ in table}
-        if len(families) > 1:
-            names = " and ".join(sorted(family.__name__ for family in families))
-            raise CompositionError(f"a morphism holds diagrams of one family, got {names}")
-        for diagram, power in table:
-            if type(power) is not int or power < 0:
-                raise TypeError(f"the power of n must be an integer >= 0, got {power!r}")
+        values = n if isinstance(n, tuple) else () if n is None else (n,)
+        categories = []
+        for diagram, _ in table:
             if (diagram.dom, diagram.cod) != (dom, cod):
                 raise CompositionError(
                     f"the diagram ({diagram}) is {diagram.dom} -> {diagram.cod}, "
                     f"not {dom} -> {cod} like the rest of the sum"
                 )
+            if diagram.category not in categories:
+                categories.append(diagram.category)
+            values = _merged(values, diagram.fixed)
+        if len(categories) > 1:
+            names = " and ".join(sorted({type(diagram).__name__ for diagram, _ in table}))
+            raise CompositionError(f"a morphism holds diagrams of one category, got {names}")
+        total: dict[tuple[Diagram, Powers], Fraction] = defaultdict(Fraction)
+        for (diagram, power), coefficient in table.items():
+            powers = (0,) * len(values) if power == 0 else power
+            powers = powers if isinstance(powers, tuple) else (powers,)
+            if len(powers) != len(values) or any(type(p) is not int or p < 0 for p in powers):
+                raise TypeError(
+                    f"the power of {', '.join(diagram.symbols)} must be an integer >= 0, "
+                    f"got {power!r}"
+                )
+            kept, more, sign = diagram.normal()
+            left, scale = [], exact(coefficient) * sign
+            for p, q, value in zip(powers, more, values, strict=True):
+                left.append(p + q if value is None else 0)
+                scale *= 1 if value is None else value ** (p + q)
+            total[kept, tuple(left)] += scale
         object.__setattr__(self, "dom", dom)
         object.__setattr__(self, "cod", cod)
-        object.__setattr__(
-            self, "_table", {key: exact(value) for key, value in table.items() if value}
-        )
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "_table", {key: value for key, value in total.items() if value})
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Morphism is immutable; build another one")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Morphism, (self.dom, self.cod, self._table)
+        return Morphism, (self.dom, self.cod, self._table, self.values)
 
     @staticmethod
     def of(diagram: Diagram | Morphism) -> Morphism:
@@ -89,33 +125,42 @@ class Morphism:
         """
         import sympy
 
-        n = sympy.Symbol("n")
         terms: dict[Diagram, sympy.Expr] = defaultdict(lambda: sympy.Integer(0))
-        for (diagram, power), value in self._table.items():
-            terms[diagram] += sympy.Rational(value.numerator, value.denominator) * n**power
+        for (diagram, powers), value in self._table.items():
+            term = sympy.Rational(value.numerator, value.denominator)
+            for symbol, power in zip(diagram.symbols, powers, strict=True):
+                term *= sympy.Symbol(symbol) ** power
+            terms[diagram] += term
         return dict(terms)
 
-    def at(self, n: int) -> dict[Diagram, Fraction]:
+    def at(self, *n: int) -> dict[Diagram, Fraction]:
         """The coefficients with the number n put in; diagrams whose coefficient vanishes are left out.
+
+        On axes of several kinds, a number for each. Raises ValueError where a determinant vertex
+        says that n is another number.
 
         >>> from tannaka.diagrams.brauer import Brauer
         >>> (Brauer.cup() >> Brauer.cap()).at(3)
         {Brauer(dom=0, cod=0, pairs=()): Fraction(3, 1)}
         """
         try:
-            n = operator.index(n)
+            given = tuple(map(operator.index, n))
         except TypeError:
-            raise TypeError(f"n must be an integer, got {n!r}") from None
+            raise TypeError(f"n must be an integer, got {n[0] if len(n) == 1 else n!r}") from None
+        if self.values and len(given) != len(self.values):
+            raise TypeError(f"there are {len(self.values)} numbers to put in, got {len(given)}")
         values: dict[Diagram, Fraction] = defaultdict(Fraction)
-        for (diagram, power), value in self._table.items():
-            values[diagram] += value * n**power
+        for fixed, number in zip(self.values, given, strict=bool(self.values)):
+            if fixed is not None and fixed != number:
+                raise ValueError(f"n is {fixed} in {self}, it cannot be {number}")
+        for (diagram, powers), value in self._table.items():
+            values[diagram] += value * prod(n**p for n, p in zip(given, powers, strict=True))
         return {diagram: value for diagram, value in values.items() if value}
 
     def dagger(self) -> Morphism:
         """Flip every diagram upside down."""
-        return Morphism(
-            self.cod, self.dom, {(d.dagger(), power): c for (d, power), c in self._table.items()}
-        )
+        flipped = {(d.dagger(), powers): c for (d, powers), c in self._table.items()}
+        return Morphism(self.cod, self.dom, flipped, self.values)
 
     def __rshift__(self, other: Diagram | Morphism) -> Morphism:
         other = self.of(other)
@@ -124,23 +169,28 @@ class Morphism:
                 f"cannot compose {self} >> {other}: "
                 f"the first has {self.cod} outputs, the second {other.dom} inputs"
             )
-        table: dict[tuple[Diagram, int], Fraction] = defaultdict(Fraction)
-        for (f, p), a in self._table.items():
-            for (g, q), b in other._table.items():
-                composite, closed = f.then(g)
-                table[composite, p + q + closed] += a * b
-        return Morphism(self.dom, other.cod, table)
+        table = self._product(other, lambda f, g: f.composites(g))
+        return Morphism(self.dom, other.cod, table, _merged(self.values, other.values))
 
     def __rrshift__(self, other: Diagram) -> Morphism:
         return self.of(other) >> self
 
     def __matmul__(self, other: Diagram | Morphism) -> Morphism:
         other = self.of(other)
-        table: dict[tuple[Diagram, int], Fraction] = defaultdict(Fraction)
+        table = self._product(other, lambda f, g: f.juxtapositions(g))
+        dom, cod = self.dom + other.dom, self.cod + other.cod
+        return Morphism(dom, cod, table, _merged(self.values, other.values))
+
+    def _product(
+        self, other: Morphism, multiplied: Callable[[Diagram, Diagram], Terms]
+    ) -> dict[tuple[Diagram, Powers], Fraction]:
+        """The products of all terms with all terms of the other, added up."""
+        table: dict[tuple[Diagram, Powers], Fraction] = defaultdict(Fraction)
         for (f, p), a in self._table.items():
             for (g, q), b in other._table.items():
-                table[f.tensor(g), p + q] += a * b
-        return Morphism(self.dom + other.dom, self.cod + other.cod, table)
+                for (diagram, r), c in multiplied(f, g).items():
+                    table[diagram, tuple(map(sum, zip(p, q, r, strict=True)))] += a * b * c
+        return table
 
     def __rmatmul__(self, other: Diagram) -> Morphism:
         return self.of(other) @ self
@@ -155,7 +205,7 @@ class Morphism:
         table = defaultdict(Fraction, self._table)
         for key, value in other._table.items():
             table[key] += value
-        return Morphism(self.dom, self.cod, table)
+        return Morphism(self.dom, self.cod, table, _merged(self.values, other.values))
 
     __radd__ = __add__
 
@@ -170,11 +220,12 @@ class Morphism:
 
     def __mul__(self, scalar: Any) -> Morphism:
         """Multiply by an integer, a rational, or a SymPy polynomial in the symbol ``n``."""
-        table: dict[tuple[Diagram, int], Fraction] = defaultdict(Fraction)
-        for p, a in _polynomial(scalar):
+        symbols = next((diagram.symbols for diagram, _ in self._table), ("n",))
+        table: dict[tuple[Diagram, Powers], Fraction] = defaultdict(Fraction)
+        for p, a in _polynomial(scalar, symbols):
             for (diagram, q), b in self._table.items():
-                table[diagram, p + q] += a * b
-        return Morphism(self.dom, self.cod, table)
+                table[diagram, tuple(map(sum, zip(p, q, strict=True)))] += a * b
+        return Morphism(self.dom, self.cod, table, self.values)
 
     __rmul__ = __mul__
 
@@ -198,11 +249,11 @@ class Morphism:
 
     def _written(self) -> list[tuple[str, Diagram]]:
         """The terms as (coefficient, diagram), in the order of the diagrams' text."""
-        by_diagram: dict[Diagram, list[tuple[int, Fraction]]] = defaultdict(list)
-        for (diagram, power), value in self._table.items():
-            by_diagram[diagram].append((power, value))
+        by_diagram: dict[Diagram, list[tuple[Powers, Fraction]]] = defaultdict(list)
+        for (diagram, powers), value in self._table.items():
+            by_diagram[diagram].append((powers, value))
         return [
-            (_coefficient(sorted(polynomial, reverse=True)), diagram)
+            (_coefficient(sorted(polynomial, reverse=True), diagram.symbols), diagram)
             for diagram, polynomial in sorted(by_diagram.items(), key=lambda term: str(term[0]))
         ]
 
@@ -225,27 +276,43 @@ def exact(value: Any) -> Fraction:
     return Fraction(int(value.numerator), int(value.denominator))
 
 
-def _polynomial(scalar: Any) -> Iterable[tuple[int, Fraction]]:
-    """The scalar as (power of n, coefficient) pairs."""
+def _merged(a: Values, b: Values) -> Values:
+    """The numbers that two morphisms put in for their symbols, together."""
+    if not a or not b:
+        return a or b
+    if len(a) != len(b):
+        raise CompositionError(f"one morphism has {len(a)} kinds of axes, the other {len(b)}")
+    for x, y in zip(a, b, strict=True):
+        if x is not None and y is not None and x != y:
+            raise CompositionError(f"n is {x} in one morphism and {y} in the other")
+    return tuple(y if x is None else x for x, y in zip(a, b, strict=True))
+
+
+def _polynomial(scalar: Any, symbols: tuple[str, ...]) -> Iterable[tuple[Powers, Fraction]]:
+    """The scalar as (power of each symbol, coefficient) pairs."""
     if isinstance(scalar, Rational):
-        return [(0, exact(scalar))]
+        return [((0,) * len(symbols), exact(scalar))]
     if hasattr(scalar, "is_polynomial") and scalar.is_polynomial():
         import sympy
 
-        n = sympy.Symbol("n")
-        terms = sympy.Poly(scalar, n).terms()
+        terms = sympy.Poly(scalar, *map(sympy.Symbol, symbols)).terms()
         if all(coefficient.is_Rational for _, coefficient in terms):
-            return [(power, Fraction(int(c.p), int(c.q))) for (power,), c in terms]
+            return [(powers, Fraction(int(c.p), int(c.q))) for powers, c in terms]
     raise TypeError(
-        f"a morphism is multiplied by integers, fractions or SymPy polynomials in n, got {scalar!r}"
+        f"a morphism is multiplied by integers, fractions or SymPy polynomials in "
+        f"{', '.join(symbols)}, got {scalar!r}"
     )
 
 
-def _coefficient(polynomial: list[tuple[int, Fraction]]) -> str:
+def _coefficient(polynomial: list[tuple[Powers, Fraction]], symbols: tuple[str, ...]) -> str:
     """A coefficient as it stands before its diagram; the coefficient 1 is not written."""
     words = []
-    for power, value in polynomial:
-        symbol = {0: "", 1: "n"}.get(power, f"n^{power}")
+    for powers, value in polynomial:
+        symbol = " ".join(
+            name if power == 1 else f"{name}^{power}"
+            for name, power in zip(symbols, powers, strict=True)
+            if power
+        )
         if value == 1 and symbol:
             words.append(symbol)
         elif value == -1 and symbol:

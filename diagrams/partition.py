@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from tannaka.diagrams.diagram import Diagram, check_composable, check_family, order
+from tannaka.diagrams.diagram import Diagram, check_category, check_composable, order, single
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,9 @@ class SetPartition(Diagram):
         (SetPartition(dom=0, cod=0, labels=()), 1)
         """
         check_composable(self, other)
+        if type(other) is not type(self):
+            composite, (closed,) = single(self.composites(other), lambda: f"({self}) >> ({other})")
+            return composite, closed
         # The other's vertices keep their numbers; this diagram's outputs meet the other's inputs.
         shift, middle = other.cod, self.cod
         below = [[shift + vertex for vertex in block] for block in self.blocks]
@@ -118,7 +121,10 @@ class SetPartition(Diagram):
         >>> str(SetPartition.cup() @ SetPartition.cap())
         '0 1 | 2 3'
         """
-        check_family(self, other)
+        check_category(self, other)
+        if type(other) is not type(self):
+            both: Self = single(self.juxtapositions(other), lambda: f"({self}) @ ({other})")[0]
+            return both
         shifted = [label + len(self.labels) for label in other.labels]
         labels = [
             *self.labels[: self.cod],

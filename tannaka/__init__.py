@@ -24,24 +24,36 @@ if TYPE_CHECKING:
     from tannaka.category.symmetric import S as S
     from tannaka.codegen.generate import GeneratedCode as GeneratedCode
     from tannaka.codegen.generate import generate as generate
+    from tannaka.diagrams.bilabelled import BilabelledGraph as BilabelledGraph
     from tannaka.diagrams.brauer import Brauer as Brauer
+    from tannaka.diagrams.diagram import Diagram as Diagram
+    from tannaka.diagrams.grood import Grood as Grood
+    from tannaka.diagrams.jellyfish import Jellyfish as Jellyfish
     from tannaka.diagrams.morphism import Morphism as Morphism
     from tannaka.diagrams.partition import SetPartition as SetPartition
     from tannaka.diagrams.steps import compose_steps as compose_steps
+    from tannaka.diagrams.typed import Typed as Typed
+    from tannaka.diagrams.walled import WalledBrauer as WalledBrauer
 
     __version__: str
 
 # Where each name lives: it is imported when first asked for, so that ``import tannaka`` and
 # ``import tannaka.diagrams`` open at once.
 _HOMES = {
+    "BilabelledGraph": "tannaka.diagrams.bilabelled",
     "Brauer": "tannaka.diagrams.brauer",
+    "Diagram": "tannaka.diagrams.diagram",
     "GeneratedCode": "tannaka.codegen.generate",
+    "Grood": "tannaka.diagrams.grood",
     "Group": "tannaka.category",
     "Hom": "tannaka.category",
+    "Jellyfish": "tannaka.diagrams.jellyfish",
     "Morphism": "tannaka.diagrams.morphism",
     "O": "tannaka.category",
     "S": "tannaka.category",
     "SetPartition": "tannaka.diagrams.partition",
+    "Typed": "tannaka.diagrams.typed",
+    "WalledBrauer": "tannaka.diagrams.walled",
     "compose_steps": "tannaka.diagrams.steps",
     "generate": "tannaka.codegen.generate",
     "group": "tannaka.category",

@@ -100,7 +100,7 @@ Sum: Any = Morphism
             "cannot compose 0 >> .*: the first has 2 outputs, the second 0 inputs",
         ),
         (lambda: Partition.cup() + Partition.cap(), CompositionError, "cannot add"),
-        (lambda: Partition.cup() + Matching.cup(), CompositionError, "one family"),
+        (lambda: Partition.cup() + Matching.cup(), CompositionError, "one category"),
         (lambda: Matching.cup() * 0.5, TypeError, "integers, fractions or SymPy polynomials"),
         (lambda: Matching.cup() + 1, TypeError, "expected a diagram or a morphism, got int"),
     ],
