@@ -319,6 +319,7 @@ def _canonical(size: int, edges: set[tuple[int, int]], labels: Sequence[int]) ->
         loops = {a for a, b in edges if a == b}
         colours = [new[v] if v in new else first + (v in loops) for v in range(size)]
         graph = igraph.Graph(size, [(a, b) for a, b in edges if a != b])
-        places = graph.canonical_permutation(color=colours)
-        bare.sort(key=lambda v: (v in loops, places[v]))
+        graph.vs["name"] = range(size)
+        ordered = graph.permute_vertices(graph.canonical_permutation(color=colours)).vs["name"]
+        bare.sort(key=lambda v: (v in loops, ordered.index(v)))
     return [new[v] if v in new else first + bare.index(v) for v in range(size)]

@@ -201,7 +201,9 @@ class Diagram(ABC):
         terms = self.juxtapositions(other)
         if list(terms.values()) == [1]:
             ((diagram, powers),) = terms
-            if not any(powers):
+            # Two determinants with one leg each make a plain diagram, and only a sum knows n = 1.
+            known = zip(self.fixed, other.fixed, diagram.fixed, strict=True)
+            if not any(powers) and all(c == (b if a is None else a) for a, b, c in known):
                 return diagram
         return Morphism.of(self) @ other
 

@@ -28,6 +28,47 @@ def diagram_tensor(blocks: Blocks, size: int, n: int) -> NDArray[np.int64]:
     return entries
 
 
+def determinant_tensor(
+    blocks: Blocks, legs: Sequence[int | None], size: int, n: int
+) -> NDArray[np.int64]:
+    """Like :func:`diagram_tensor`, times the Levi-Civita symbol of the indices at the vertices
+    ``legs``, if any; where a leg is None, summed over its index."""
+    entries = diagram_tensor(blocks, size, n)
+    if not legs:
+        return entries
+    for row, x in enumerate(product(range(n), repeat=size)):
+        if entries[row]:
+            entries[row] = sum(
+                levi_civita([free if leg is None else x[leg] for leg in legs])
+                for free in range(n if None in legs else 1)
+            )
+    return entries
+
+
+def homomorphisms(
+    vertices: int,
+    edges: Iterable[tuple[int, int]],
+    outputs: Sequence[int],
+    inputs: Sequence[int],
+    n: int,
+    host: Iterable[tuple[int, int]],
+) -> NDArray[np.int64]:
+    """Count maps of the vertices to 0..n-1 that send edges to edges of the host graph, by the
+    images of the outputs (rows) and of the inputs (columns)."""
+    joined = {pair for a, b in host for pair in ((a, b), (b, a))}
+    edges = list(edges)
+    counts = np.zeros((n,) * (len(outputs) + len(inputs)), dtype=np.int64)
+    for image in product(range(n), repeat=vertices):
+        if all((image[a], image[b]) in joined for a, b in edges):
+            counts[tuple(image[v] for v in (*outputs, *inputs))] += 1
+    return counts.reshape(n ** len(outputs), n ** len(inputs))
+
+
+def levi_civita(indices: Sequence[int]) -> int:
+    """The determinant of the rows of the identity matrix that the indices name."""
+    return round(float(np.linalg.det(np.eye(len(indices))[list(indices)]))) if indices else 1
+
+
 def dense_layer(
     basis: Sequence[Blocks],
     bias_basis: Sequence[Blocks],

@@ -1,8 +1,13 @@
-"""Hypothesis strategies: diagrams of every family, composable pairs, groups and their elements."""
+"""Hypothesis strategies: diagrams of every category, composable ones, groups and their elements.
+
+A :class:`Category` bundles what the laws of a monoidal category speak of: its objects, its
+diagrams, its identities, swaps, cups and caps. :func:`category` finds it for a family.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -12,10 +17,15 @@ from numpy.typing import NDArray
 
 from tannaka.category import Group
 from tannaka.category.groups import GROUPS
+from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram
+from tannaka.diagrams.grood import Grood
+from tannaka.diagrams.jellyfish import Jellyfish
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.typed import Typed
+from tannaka.diagrams.walled import WalledBrauer
 
 
 def orders(most: int = 4) -> st.SearchStrategy[int]:
@@ -45,48 +55,248 @@ def brauer_diagrams(draw: st.DrawFn, dom: int, cod: int) -> Brauer:
     return Brauer(dom, cod, tuple(pairs))
 
 
-def diagrams(family: type[Diagram], dom: int, cod: int) -> st.SearchStrategy[Any]:
-    """Diagrams dom -> cod of a family."""
-    return BY_FAMILY[family](dom, cod)
+@st.composite
+def grood_diagrams(draw: st.DrawFn, dom: int, cod: int, n: int) -> Grood:
+    """Brauer-Grood diagrams dom -> cod with n legs in any order; dom + cod - n is even, not negative."""
+    if dom + cod < n or (dom + cod - n) % 2:
+        raise ValueError(f"there is no Grood diagram {dom} -> {cod} with {n} legs")
+    order = draw(st.permutations(range(dom + cod)))
+    pairs = zip(order[n::2], order[n + 1 :: 2], strict=True)
+    return Grood(dom, cod, tuple(order[:n]), tuple(pairs))
 
 
-BY_FAMILY: dict[type[Diagram], Callable[[int, int], st.SearchStrategy[Any]]] = {
-    SetPartition: set_partitions,
-    Brauer: brauer_diagrams,
-}
-FAMILIES = tuple(BY_FAMILY)
-"""Every family of diagrams that there are strategies for."""
+@st.composite
+def jellyfish_diagrams(draw: st.DrawFn, dom: int, cod: int, n: int) -> Jellyfish:
+    """Jellyfish diagrams dom -> cod with n legs in any order; dom + cod must be at least n - 1."""
+    if dom + cod < n - 1:
+        raise ValueError(f"there is no jellyfish {dom} -> {cod} with {n} legs")
+    labels: list[int] = []
+    for left in range(dom + cod, 0, -1):
+        known = max(labels, default=-1) + 1
+        # Enough blocks must be left to come for n - 1 legs.
+        labels.append(draw(st.integers(known if known + left <= n - 1 else 0, known)))
+    ends = [*range(len(set(labels))), None]
+    return Jellyfish(dom, cod, tuple(labels), tuple(draw(st.permutations(ends))[:n]))
+
+
+@st.composite
+def walled_brauer_diagrams(draw: st.DrawFn, dom: Any, cod: Any) -> WalledBrauer:
+    """Walled Brauer diagrams dom -> cod; both words must have the same surplus of V over V*."""
+    word, target = WalledBrauer.word("dom", dom), WalledBrauer.word("cod", cod)
+    # An edge leaves an input V or an output V*, and ends in an output V or an input V*.
+    kinds = [*((kind == "V*") for kind in target), *((kind == "V") for kind in word)]
+    leaving = [v for v, leaves in enumerate(kinds) if leaves]
+    ending = [v for v, leaves in enumerate(kinds) if not leaves]
+    if len(leaving) != len(ending):
+        raise ValueError(f"there is no walled Brauer diagram {word} -> {target}")
+    return WalledBrauer(
+        word, target, tuple(zip(leaving, draw(st.permutations(ending)), strict=True))
+    )
+
+
+@st.composite
+def bilabelled_graphs(draw: st.DrawFn, dom: int, cod: int, most: int = 2) -> BilabelledGraph:
+    """Bilabelled graphs dom -> cod with loops, and at most ``most`` vertices without label."""
+    labels = draw(set_partitions(dom, cod)).labels
+    vertices = len(set(labels)) + draw(st.integers(0, most))
+    possible = [(a, b) for a in range(vertices) for b in range(a, vertices)]
+    edges = draw(st.lists(st.sampled_from(possible), max_size=6)) if possible else []
+    return BilabelledGraph(vertices, tuple(edges), labels[:cod], labels[cod:])
+
+
+@dataclass(frozen=True)
+class Category:
+    """A category of diagrams, as the laws see it.
+
+    ``objects(most)`` draws objects of length at most ``most``; ``related(word, most)`` objects with
+    a diagram to and from ``word``; ``diagrams(dom, cod)`` diagrams, where there are any.
+    ``duality`` has for each generating object a its dual b, the cup () -> a b, the cap b a -> (),
+    and the power of each symbol that a loop is worth.
+    """
+
+    name: str
+    family: type[Diagram]
+    unit: Any
+    objects: Callable[[int], st.SearchStrategy[Any]]
+    related: Callable[[Any, int], st.SearchStrategy[Any]]
+    diagrams: Callable[[Any, Any], st.SearchStrategy[Any]]
+    identity: Callable[[Any], Any]
+    swap: Callable[[Any, Any], Any]
+    duality: tuple[tuple[Any, Any, Any, Any, tuple[int, ...]], ...]
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def _ordered(
+    name: str,
+    family: type[Diagram],
+    diagrams: Callable[[Any, Any], st.SearchStrategy[Any]],
+    related: Callable[[Any, int], st.SearchStrategy[Any]] = lambda word, most: orders(most),
+) -> Category:
+    """A category whose objects are orders."""
+    duality = ((1, 1, family.cup(), family.cap(), (1,)),)
+    return Category(
+        name, family, 0, orders, related, diagrams, family.identity, family.swap, duality
+    )
+
+
+def _same_parity(word: int, most: int) -> st.SearchStrategy[int]:
+    return st.integers(0, max(most - word % 2, 0) // 2).map(lambda half: 2 * half + word % 2)
+
+
+def _grood(n: int) -> Category:
+    def diagrams(dom: int, cod: int) -> st.SearchStrategy[Any]:
+        size = dom + cod
+        plain = [brauer_diagrams(dom, cod)] if size % 2 == 0 else []
+        return st.one_of(
+            *plain, *([grood_diagrams(dom, cod, n)] if size >= n and (size - n) % 2 == 0 else [])
+        )
+
+    def related(word: int, most: int) -> st.SearchStrategy[int]:
+        if n % 2 == 0:
+            return _same_parity(word, most)
+        return orders(most).map(lambda k: k if (word + k) % 2 == 0 or word + k >= n else word)
+
+    return _ordered(f"Grood, n = {n}", Grood, diagrams, related)
+
+
+def _jellyfish(n: int) -> Category:
+    def diagrams(dom: int, cod: int) -> st.SearchStrategy[Any]:
+        legs = [jellyfish_diagrams(dom, cod, n)] if dom + cod >= n - 1 else []
+        return st.one_of(set_partitions(dom, cod), *legs)
+
+    return _ordered(f"Jellyfish, n = {n}", Jellyfish, diagrams)
+
+
+def _walled() -> Category:
+    kinds = st.sampled_from(["V", "V*"])
+
+    def related(word: tuple[str, ...], most: int) -> st.SearchStrategy[tuple[str, ...]]:
+        surplus = word.count("V") - word.count("V*")
+        least = ["V"] * surplus + ["V*"] * -surplus
+        pairs = st.integers(0, max(most - len(least), 0) // 2)
+        return pairs.flatmap(lambda more: st.permutations([*least, *["V", "V*"] * more])).map(tuple)
+
+    return Category(
+        "WalledBrauer",
+        WalledBrauer,
+        (),
+        lambda most: st.lists(kinds, max_size=most).map(tuple),
+        related,
+        walled_brauer_diagrams,
+        WalledBrauer.identity,
+        WalledBrauer.swap,
+        tuple(
+            ((a,), (b,), WalledBrauer.cup(a), WalledBrauer.cap(b), (1,))
+            for a, b in (("V", "V*"), ("V*", "V"))
+        ),
+    )
+
+
+def typed(*parts: Category) -> Category:
+    """The category of typed diagrams whose axes of type t have diagrams of ``parts[t]``."""
+    families = tuple(part.family.plain() for part in parts)
+    types = st.sampled_from(range(len(parts)))
+
+    @st.composite
+    def related(draw: st.DrawFn, word: tuple[int, ...], most: int) -> tuple[int, ...]:
+        found: list[int] = []
+        for t, part in enumerate(parts):
+            found += [t] * draw(part.related(word.count(t), most // len(parts)))
+        return tuple(draw(st.permutations(found)))
+
+    @st.composite
+    def diagrams(draw: st.DrawFn, dom: tuple[int, ...], cod: tuple[int, ...]) -> Typed:
+        drawn = (draw(part.diagrams(dom.count(t), cod.count(t))) for t, part in enumerate(parts))
+        return Typed(dom, cod, tuple(drawn))
+
+    def duality() -> Iterator[tuple[Any, Any, Any, Any, tuple[int, ...]]]:
+        for t in range(len(parts)):
+            powers = tuple(int(s == t) for s in range(len(parts)))
+            cup = Typed.of((), (t, t), [(0, 1)], families)
+            yield (t,), (t,), cup, cup.dagger(), powers
+
+    return Category(
+        f"Typed({', '.join(part.name for part in parts)})",
+        Typed,
+        (),
+        lambda most: st.lists(types, max_size=most).map(tuple),
+        related,
+        diagrams,
+        lambda k: Typed.identity(k, families),
+        lambda k, l: Typed.swap(k, l, families),
+        tuple(duality()),
+    )
+
+
+_PARTITION = _ordered("SetPartition", SetPartition, set_partitions)
+_BRAUER = _ordered("Brauer", Brauer, brauer_diagrams, _same_parity)
+CATEGORIES = (
+    _PARTITION,
+    _BRAUER,
+    *map(_grood, (1, 2, 3)),
+    *map(_jellyfish, (1, 2, 3)),
+    _walled(),
+    _ordered("BilabelledGraph", BilabelledGraph, bilabelled_graphs),
+    typed(_PARTITION, _BRAUER),
+    typed(_grood(2), _jellyfish(2)),
+)
+"""Every category of diagrams that there are strategies for, at a few n where n is part of it."""
+
+
+FAMILIES = (SetPartition, Brauer)
+"""The families whose diagrams are nothing but their blocks."""
+
+
+def category(family: type[Diagram] | Category, n: int | None = None) -> Category:
+    """The category of a family of diagrams, with n legs where its diagrams have a determinant.
+
+    >>> category(Brauer), category(Grood, n=3)
+    (Brauer, Grood, n = 3)
+    """
+    if isinstance(family, Category):
+        return family
+    if family in (Grood, Jellyfish):
+        return (_grood if family is Grood else _jellyfish)(2 if n is None else n)
+    return next(one for one in CATEGORIES if one.family is family)
+
+
+def diagrams(family: type[Diagram] | Category, dom: Any, cod: Any) -> st.SearchStrategy[Any]:
+    """Diagrams dom -> cod of a category."""
+    return category(family).diagrams(dom, cod)
 
 
 @st.composite
 def composable(
-    draw: st.DrawFn, family: type[Diagram], count: int = 2, most: int = 4
+    draw: st.DrawFn, family: type[Diagram] | Category, count: int = 2, most: int = 4
 ) -> tuple[Any, ...]:
     """Tuples (f, g, ...) of ``count`` diagrams for which f >> g >> ... makes sense.
 
-    All orders are at most ``most``; a Brauer chain has orders of one parity.
+    All objects have length at most ``most``.
     """
-    ends = draw(st.lists(orders(most), min_size=count + 1, max_size=count + 1))
-    if family is Brauer:
-        ends = [end - (end - ends[0]) % 2 if end else ends[0] % 2 for end in ends]
-    return tuple(draw(diagrams(family, a, b)) for a, b in pairwise(ends))
+    inside = category(family)
+    ends = [draw(inside.objects(most))]
+    for _ in range(count):
+        ends.append(draw(inside.related(ends[-1], most)))
+    return tuple(draw(inside.diagrams(a, b)) for a, b in pairwise(ends))
 
 
 @st.composite
-def any_diagram(draw: st.DrawFn, family: type[Diagram], most: int = 4) -> Any:
-    """Diagrams of a family, of any orders up to ``most``."""
+def any_diagram(draw: st.DrawFn, family: type[Diagram] | Category, most: int = 4) -> Any:
+    """Diagrams of a category, between any objects of length up to ``most``."""
     (diagram,) = draw(composable(family, count=1, most=most))
     return diagram
 
 
 @st.composite
-def morphisms(draw: st.DrawFn, family: type[Diagram], dom: int, cod: int) -> Morphism:
+def morphisms(draw: st.DrawFn, family: type[Diagram] | Category, dom: Any, cod: Any) -> Morphism:
     """Formal sums of diagrams dom -> cod with small rational coefficients, some times n."""
     total = Morphism(dom, cod, {})
     for diagram in draw(st.lists(diagrams(family, dom, cod), max_size=3)):
-        power = draw(st.integers(0, 2))
+        powers = tuple(draw(st.integers(0, 2)) for _ in diagram.symbols)
         coefficient = draw(st.fractions(-3, 3, max_denominator=4))
-        total += Morphism(dom, cod, {(diagram, power): coefficient})
+        total += Morphism(dom, cod, {(diagram, powers): coefficient})
     return total
 
 
