@@ -108,6 +108,24 @@ class Diagram(ABC):
     def blocks(self) -> tuple[tuple[int, ...], ...]:
         """The connected components, as sorted vertex tuples, ordered by their least vertex."""
 
+    def kinds(self, vertices: Sequence[int]) -> Any:
+        """The object that these vertices make, in this order: for orders, how many they are."""
+        return len(vertices)
+
+    def dissected(self) -> tuple[list[tuple[int, ...]], list[int | None]]:
+        """The blocks, a leg's vertex or block among them, and the number of each leg's block."""
+        return list(self.blocks), []
+
+    def assembled(
+        self, dom: Any, cod: Any, blocks: Sequence[Sequence[int]], legs: Sequence[int | None]
+    ) -> Any:
+        """The diagram dom -> cod of this one's category that would be dissected like this."""
+        return self.plain().from_blocks(dom, cod, blocks)
+
+    def arranged(self, images: tuple[int, ...], dom: Any) -> Any:
+        """The permutation of this one's category in which output i is joined to input images[i]."""
+        return self.plain().permutation(images)
+
     @abstractmethod
     def then(self, other: Any) -> tuple[Any, Any]:
         """Compose, and count the components closed in the middle."""

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.diagram import Diagram
+from tannaka.diagrams.typed import Typed
 
 D = TypeVar("D", bound=Diagram)
 
 
 @dataclass(frozen=True, slots=True)
 class Factorisation(Generic[D]):
-    """``contraction >> permutation >> embedding`` of one diagram, with t through-components.
+    """``contraction >> permutation >> embedding`` of one diagram, through t strands.
 
     * ``contraction`` dom -> t keeps each through-component's inputs as one output, in the order of
       their least inputs, and closes off the components that have inputs only;
     * ``permutation`` t -> t joins output i to the input that carries the same component;
-    * ``embedding`` t -> cod spreads each through-component over its outputs, taken in the order of
-      their least outputs, and adds the components that have outputs only.
+    * ``embedding`` t -> cod spreads each strand over the outputs of its component, taken in the
+      order of their least outputs, and adds the components that have outputs only.
+
+    A determinant vertex belongs to the embedding when its legs end at outputs only, or free; else
+    to the contraction, and then each leg that ends at outputs only has a strand of its own, after
+    the through-components, in the order of their least outputs. A component is an edge or a block:
+    legs do not connect. Typed diagrams are factored type by type, and the strands are words in
+    which the types increase.
 
     The three are determined by the diagram, and no loop closes when they are composed.
     """
@@ -29,13 +38,18 @@ class Factorisation(Generic[D]):
 
     @property
     def through(self) -> int:
-        """How many components reach from inputs to outputs: the propagating number t."""
+        """How many strands lead from the contraction to the embedding.
+
+        Without a determinant vertex, the propagating number t: how many components reach from
+        inputs to outputs.
+        """
         return self.permutation.bottom
 
 
 def factor(diagram: D) -> Factorisation[D]:
-    """Factor a diagram, uniquely, through its t through-components.
+    """Factor a diagram, uniquely, through its through-components.
 
+    Raises TypeError for a bilabelled graph, which has no such factors.
     Source: arXiv:2304.14165, the factorisation into permutation, planar diagram, permutation;
     here the permutations of the outer vertices are absorbed into contraction and embedding.
 
@@ -43,25 +57,65 @@ def factor(diagram: D) -> Factorisation[D]:
     >>> parts = factor(SetPartition(3, 2, (0, 1, 1, 0, 2)))
     >>> [str(part) for part in (parts.contraction, parts.permutation, parts.embedding)]
     ['0 2 | 1 3 | 4', '0 3 | 1 2', '0 2 | 1 3']
+    >>> from tannaka.diagrams.grood import Grood
+    >>> parts = factor(Grood(3, 2, (1, 2, 3), [(0, 4)]))
+    >>> [str(part) for part in (parts.contraction, parts.permutation, parts.embedding)]
+    ['0 4 [1 2 3]', '0 2 | 1 3', '0 2 | 1 3']
     """
-    cod, dom, family = diagram.cod, diagram.dom, type(diagram)
-    tops = [[v for v in block if v < cod] for block in diagram.blocks]
-    bottoms = [[v - cod for v in block if v >= cod] for block in diagram.blocks]
-    through = [b for b in range(len(tops)) if tops[b] and bottoms[b]]
-    by_output = sorted(through, key=lambda b: tops[b][0])
-    by_input = sorted(through, key=lambda b: bottoms[b][0])
-    t = len(through)
-
-    closed = [bottoms[b] for b in range(len(tops)) if not tops[b]]
-    kept = [[i, *(t + v for v in bottoms[b])] for i, b in enumerate(by_input)]
-    lower = [[t + v for v in block] for block in closed]
-    upper = [tops[b] for b in range(len(tops)) if not bottoms[b]]
-    spread = [[*tops[b], cod + i] for i, b in enumerate(by_output)]
-    return Factorisation(
-        contraction=family.from_blocks(dom, t, kept + lower),
-        permutation=family.permutation(tuple(by_input.index(b) for b in by_output)),
-        embedding=family.from_blocks(t, cod, upper + spread),
+    _check_blocks(diagram)
+    if isinstance(diagram, Typed):
+        return _typed_factors(diagram)
+    cod = diagram.top
+    blocks, legs = diagram.dissected()
+    tops = [[v for v in block if v < cod] for block in blocks]
+    bottoms = [[v - cod for v in block if v >= cod] for block in blocks]
+    through = [b for b in range(len(blocks)) if tops[b] and bottoms[b]]
+    low = any(leg is not None and bottoms[leg] for leg in legs)
+    carried = sorted(
+        (leg for leg in legs if low and leg is not None and not bottoms[leg]),
+        key=lambda leg: tops[leg][0],
     )
+    by_input = [*sorted(through, key=lambda b: bottoms[b][0]), *carried]
+    by_output = sorted([*through, *carried], key=lambda b: tops[b][0])
+    t = len(by_input)
+
+    closed = [b for b in range(len(blocks)) if not tops[b]]
+    opened = [b for b in range(len(blocks)) if not bottoms[b] and b not in carried]
+    lower = [[i, *(t + v for v in bottoms[b])] for i, b in enumerate(by_input)]
+    lower += [[t + v for v in bottoms[b]] for b in closed]
+    upper = [tops[b] for b in opened]
+    upper += [[*tops[b], cod + i] for i, b in enumerate(by_output)]
+    middle = diagram.kinds([cod + bottoms[b][0] if bottoms[b] else tops[b][0] for b in by_input])
+    arranged = diagram.arranged(tuple(by_input.index(b) for b in by_output), middle)
+    return Factorisation(
+        contraction=diagram.assembled(
+            diagram.dom, middle, lower, _numbered(legs, by_input + closed) if low else ()
+        ),
+        permutation=arranged,
+        embedding=diagram.assembled(
+            arranged.cod, diagram.cod, upper, () if low else _numbered(legs, opened + by_output)
+        ),
+    )
+
+
+def _numbered(legs: Sequence[int | None], blocks: Sequence[int]) -> list[int | None]:
+    """The legs, where the blocks have been put in another order."""
+    return [None if leg is None else blocks.index(leg) for leg in legs]
+
+
+def _typed_factors(diagram: Typed) -> Factorisation[Any]:
+    factors = [factor(part) for part in diagram.parts]
+    middle = tuple(t for t, parts in enumerate(factors) for _ in range(parts.through))
+    return Factorisation(
+        Typed(diagram.dom, middle, tuple(parts.contraction for parts in factors)),
+        Typed(middle, middle, tuple(parts.permutation for parts in factors)),
+        Typed(middle, diagram.cod, tuple(parts.embedding for parts in factors)),
+    )
+
+
+def _check_blocks(diagram: Diagram) -> None:
+    if isinstance(diagram, BilabelledGraph):
+        raise TypeError("a bilabelled graph is more than its blocks: it has no such factors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +136,8 @@ class PlanarFactorisation(Generic[D]):
 def planar_factor(diagram: D) -> PlanarFactorisation[D]:
     """Factor a diagram, uniquely, as permutation, planar diagram, permutation.
 
+    The legs of a Brauer-Grood diagram are one block; those of a jellyfish stay on their blocks.
+    Raises TypeError for a bilabelled graph and for a typed diagram, whose parts have such factors.
     Source: arXiv:2304.14165, the first step of its multiplication algorithm; the order of the
     groups and within them is fixed here, so that the factors are unique.
 
@@ -90,17 +146,23 @@ def planar_factor(diagram: D) -> PlanarFactorisation[D]:
     >>> [str(part) for part in (parts.inputs, parts.planar, parts.outputs)]
     ['0 4 | 1 3 | 2 5', '0 2 | 1 3 | 4', '0 2 | 1 3']
     """
-    cod, family = diagram.cod, type(diagram)
+    _check_blocks(diagram)
+    if isinstance(diagram, Typed):
+        raise TypeError(
+            "blocks of different types cross freely: factor the parts of a typed diagram"
+        )
+    cod = diagram.top
     tops = [block for block in diagram.blocks if block[-1] < cod]
     through = [block for block in diagram.blocks if block[0] < cod <= block[-1]]
     bottoms = [block for block in diagram.blocks if block[0] >= cod]
     upper = [v for block in tops + through for v in block if v < cod]
     lower = [v for block in through + bottoms for v in block if v >= cod]
     place = {v: i for i, v in enumerate(upper)} | {v: cod + i for i, v in enumerate(lower)}
+    blocks, legs = diagram.dissected()
+    moved = [[place[v] for v in block] for block in blocks]
+    middle = diagram.kinds(upper)
     return PlanarFactorisation(
-        inputs=family.permutation(tuple(v - cod for v in lower)),
-        planar=family.from_blocks(
-            diagram.dom, cod, [[place[v] for v in block] for block in diagram.blocks]
-        ),
-        outputs=family.permutation(tuple(place[v] for v in range(cod))),
+        inputs=diagram.arranged(tuple(v - cod for v in lower), diagram.dom),
+        planar=diagram.assembled(diagram.kinds(lower), middle, moved, legs),
+        outputs=diagram.arranged(tuple(place[v] for v in range(cod)), middle),
     )

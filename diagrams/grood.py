@@ -105,6 +105,21 @@ class Grood(Diagram):
         """The edges and the legs, as sorted vertex tuples, ordered by their least vertex."""
         return tuple(sorted([*self.pairs, tuple(sorted(self.legs))]))
 
+    def dissected(self) -> tuple[list[tuple[int, ...]], list[int | None]]:
+        """The edges, then each leg's vertex alone, and the numbers of those."""
+        ends: list[tuple[int, ...]] = [(v,) for v in self.legs]
+        return [*self.pairs, *ends], [len(self.pairs) + i for i in range(self.n)]
+
+    def assembled(
+        self, dom: Any, cod: Any, blocks: Sequence[Sequence[int]], legs: Sequence[int | None]
+    ) -> Grood | Brauer:
+        """A Brauer diagram where there are no legs, else the one with legs at those vertices."""
+        if not legs:
+            return Brauer.from_blocks(dom, cod, blocks)
+        pairs = [block for i, block in enumerate(blocks) if i not in legs]
+        ends = [blocks[leg][0] for leg in legs if leg is not None]
+        return type(self).from_blocks(dom, cod, pairs, ends)
+
     @property
     def unfolded(self) -> Brauer:
         """The Brauer diagram dom -> cod + n in which leg i ends at output cod + i."""

@@ -135,6 +135,18 @@ class Jellyfish(Diagram):
         """The blocks of the set partition, as sorted vertex tuples, by their least vertex."""
         return self.partition.blocks
 
+    def dissected(self) -> tuple[list[tuple[int, ...]], list[int | None]]:
+        """The blocks and the legs."""
+        return list(self.blocks), list(self.legs)
+
+    def assembled(
+        self, dom: Any, cod: Any, blocks: Sequence[Sequence[int]], legs: Sequence[int | None]
+    ) -> Jellyfish | SetPartition:
+        """A set partition where there are no legs, else the jellyfish with those."""
+        if not legs:
+            return SetPartition.from_blocks(dom, cod, blocks)
+        return type(self).from_blocks(dom, cod, blocks, legs)
+
     @property
     def unfolded(self) -> SetPartition:
         """The set partition dom -> cod + n in which leg i ends at output cod + i."""

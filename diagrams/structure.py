@@ -19,7 +19,7 @@ def through_blocks(diagram: Diagram) -> tuple[tuple[int, ...], ...]:
     >>> through_blocks(SetPartition(2, 2, (0, 0, 0, 1)))
     ((0, 1, 2),)
     """
-    return tuple(block for block in diagram.blocks if block[0] < diagram.cod <= block[-1])
+    return tuple(block for block in diagram.blocks if block[0] < diagram.top <= block[-1])
 
 
 def propagating_number(diagram: Diagram) -> int:
@@ -44,7 +44,7 @@ def crossings(diagram: Diagram) -> int:
     place = {
         vertex: i
         for i, vertex in enumerate(
-            [*range(diagram.cod), *reversed(range(diagram.cod, diagram.cod + diagram.dom))]
+            [*range(diagram.top), *reversed(range(diagram.top, diagram.top + diagram.bottom))]
         )
     }
     around = [sorted(place[vertex] for vertex in block) for block in diagram.blocks]

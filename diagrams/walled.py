@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -119,6 +119,18 @@ class WalledBrauer(Diagram):
     def blocks(self) -> tuple[tuple[int, ...], ...]:
         """The edges, each a sorted pair of vertices."""
         return self.pairs
+
+    def kinds(self, vertices: Sequence[int]) -> tuple[str, ...]:
+        """The word of the kinds of these vertices, in this order.
+
+        >>> WalledBrauer(("V", "V*"), (), [(0, 1)]).kinds((1, 0))
+        ('V*', 'V')
+        """
+        return tuple((self.cod + self.dom)[v] for v in vertices)
+
+    def arranged(self, images: tuple[int, ...], dom: Any) -> Self:
+        """The permutation of these kinds of axes in which output i is joined to input images[i]."""
+        return self.permutation(images, dom)
 
     @property
     def brauer(self) -> Brauer:

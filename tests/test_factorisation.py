@@ -8,23 +8,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.enumerate import set_partitions
 from tannaka.diagrams.factorisation import factor, planar_factor
 from tannaka.diagrams.structure import is_planar, propagating_number
-from tannaka.testing.strategies import FAMILIES, any_diagram
+from tannaka.diagrams.typed import Typed
+from tannaka.testing.strategies import CATEGORIES, FAMILIES, Category, any_diagram
+
+FACTORED = [one for one in CATEGORIES if one.family is not BilabelledGraph]
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+@pytest.mark.parametrize("category", FACTORED, ids=repr)
 @given(st.data())
 def test_the_factors_compose_to_the_diagram_without_loops(
-    family: type[Diagram], data: st.DataObject
+    category: Category, data: st.DataObject
 ) -> None:
-    diagram = data.draw(any_diagram(family, 5))
+    diagram = data.draw(any_diagram(category, 5))
     parts = factor(diagram)
     lower, none = parts.contraction.then(parts.permutation)
-    assert none == 0
-    assert lower.then(parts.embedding) == (diagram, 0)
+    assert not any(none if isinstance(none, tuple) else (none,))
+    assert lower.then(parts.embedding) == (diagram, none)
+    assert parts.permutation.bottom == parts.through == parts.permutation.top
+
+
+@pytest.mark.parametrize("category", FACTORED, ids=repr)
+@given(st.data())
+def test_factors_are_their_own_factors(category: Category, data: st.DataObject) -> None:
+    parts = factor(data.draw(any_diagram(category, 5)))
+    assert factor(parts.contraction).contraction == parts.contraction
+    assert factor(parts.embedding).embedding == parts.embedding
+    assert factor(parts.permutation).permutation == parts.permutation
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
@@ -40,8 +54,6 @@ def test_the_factors_have_their_normal_form(family: type[Diagram], data: st.Data
         assert all(kept), "no block has outputs only"
         assert all(a[0] < b[0] for a, b in pairwise(kept)), "in the order of the least inputs"
     assert all(len(block) == 2 for block in parts.permutation.blocks)
-    assert factor(parts.contraction).contraction == parts.contraction
-    assert factor(parts.embedding).embedding == parts.embedding
 
 
 def test_diagrams_share_their_parts() -> None:
@@ -50,20 +62,27 @@ def test_diagrams_share_their_parts() -> None:
         assert len({factor(d).contraction for d in set_partitions(k, k)}) == distinct
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+@pytest.mark.parametrize("category", [one for one in FACTORED if one.family is not Typed], ids=repr)
 @given(st.data())
-def test_permutation_planar_permutation(family: type[Diagram], data: st.DataObject) -> None:
-    diagram = data.draw(any_diagram(family, 5))
+def test_permutation_planar_permutation(category: Category, data: st.DataObject) -> None:
+    diagram = data.draw(any_diagram(category, 5))
     parts = planar_factor(diagram)
     lower, none = parts.inputs.then(parts.planar)
     assert none == 0
     assert lower.then(parts.outputs) == (diagram, 0)
     assert is_planar(parts.planar)
     for permutation in (parts.inputs, parts.outputs):
-        assert permutation.dom == permutation.cod == propagating_number(permutation)
+        assert permutation.bottom == permutation.top == propagating_number(permutation)
     again = planar_factor(parts.planar)
     assert again.planar == parts.planar
-    assert {again.inputs, again.outputs} == {
-        family.identity(diagram.dom),
-        family.identity(diagram.cod),
-    }
+    assert again.inputs == category.identity(parts.planar.dom)
+    assert again.outputs == category.identity(parts.planar.cod)
+
+
+def test_what_has_no_such_factors_is_refused() -> None:
+    with pytest.raises(TypeError, match="more than its blocks"):
+        factor(BilabelledGraph.identity(1))
+    with pytest.raises(TypeError, match="more than its blocks"):
+        planar_factor(BilabelledGraph.identity(1))
+    with pytest.raises(TypeError, match="factor the parts"):
+        planar_factor(Typed((), (), ()))

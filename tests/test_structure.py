@@ -24,13 +24,14 @@ from tannaka.diagrams.structure import (
     refines,
     through_blocks,
 )
+from tannaka.diagrams.walled import WalledBrauer
 from tannaka.testing.strategies import FAMILIES, any_diagram, composable
 from tannaka.testing.strategies import set_partitions as partitions
 
 ALL = list(set_partitions(2, 2))
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+@pytest.mark.parametrize("family", [*FAMILIES, WalledBrauer], ids=lambda family: family.__name__)
 @given(st.data())
 def test_composition_never_raises_the_propagating_number(family: type, data: st.DataObject) -> None:
     f, g = data.draw(composable(family))
