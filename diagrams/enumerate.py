@@ -2,126 +2,25 @@
 
 The orders are part of the contract, because rows of learned weights follow them: set partitions
 come in lexicographic order of their restricted growth strings, Brauer diagrams in lexicographic
-order of their sorted edge lists.
+order of their sorted edge lists, and each other family in the order that its function states.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import Any
 
+from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.brauer import Brauer
-from tannaka.diagrams.diagram import order
-from tannaka.diagrams.enumeration import Enumeration, Move
-from tannaka.diagrams.partition import SetPartition, restricted_growth
-
-
-class _SetPartitions(Enumeration[SetPartition]):
-    """See :func:`set_partitions`. A state holds a mark for each block, and the open blocks."""
-
-    def __init__(
-        self,
-        dom: int,
-        cod: int,
-        most: int | None,
-        *,
-        even: bool,
-        largest: int | None,
-        planar: bool,
-        through: int | None,
-        colours: Sequence[Hashable] | None,
-    ) -> None:
-        super().__init__(dom, cod)
-        self.most = self.size if most is None else order("most", most)
-        self.largest = None if largest is None else order("largest", largest)
-        self.through = None if through is None else order("through", through)
-        self.even, self.planar = even, planar
-        self.colours = (0,) * self.size if colours is None else tuple(colours)
-        if len(self.colours) != self.size:
-            raise ValueError(
-                f"colours {self.colours} has length {len(self.colours)}, but a diagram "
-                f"{self.dom} -> {self.cod} has {self.size} vertices"
-            )
-        # Around the diagram, when blocks must not cross; else as vertices are numbered.
-        inputs = range(self.cod, self.size)
-        self.path = (*range(self.cod), *(reversed(inputs) if planar else inputs))
-
-    @property
-    def _steps(self) -> int:
-        return self.size
-
-    @property
-    def _start(self) -> Any:
-        return 0, (), ()
-
-    def _moves(self, state: Any) -> Sequence[Move]:
-        step, blocks, stack = state
-        vertex = self.path[step]
-        joinable = sorted(stack) if self.planar else range(len(blocks))
-        moves = []
-        for block in joinable:
-            joined = self._joined(blocks[block], vertex)
-            if joined is not None:
-                open_blocks = stack[: stack.index(block) + 1] if self.planar else ()
-                marks = (*blocks[:block], joined, *blocks[block + 1 :])
-                moves.append((block, (step + 1, marks, open_blocks)))
-        new = self._joined((self.colours[vertex], 0, 0), vertex)
-        if new is not None and len(blocks) < self.most:
-            open_blocks = (*stack, len(blocks)) if self.planar else ()
-            moves.append((len(blocks), (step + 1, (*blocks, new), open_blocks)))
-        return moves
-
-    def _joined(self, mark: tuple[Hashable, int, int], vertex: int) -> Any:
-        """The mark of a block after a vertex joins it: colour, size as far as it matters, rows."""
-        colour, size, rows = mark
-        size += 1
-        if self.colours[vertex] != colour or (self.largest is not None and size > self.largest):
-            return None
-        if self.largest is None:
-            size = size % 2 if self.even else 0
-        if self.through is not None:
-            rows |= 1 if vertex < self.cod else 2
-        return colour, size, rows
-
-    def _accepts(self, state: Any) -> bool:
-        _, blocks, _ = state
-        if self.even and any(size % 2 for _, size, _ in blocks):
-            return False
-        return self.through is None or sum(rows == 3 for _, _, rows in blocks) == self.through
-
-    def _key(self, state: Any) -> Hashable:
-        _, blocks, stack = state
-        if not self.planar:
-            return frozenset(Counter(blocks).items())
-        # Blocks that were closed in passing count only for what is asked in the end.
-        closed = [mark for i, mark in enumerate(blocks) if i not in stack]
-        spoiled = self.even and any(size % 2 for _, size, _ in closed)
-        through = sum(rows == 3 for _, _, rows in closed)
-        number = len(blocks) if self.most < self.size else 0
-        return tuple(blocks[i] for i in stack), spoiled, through, number
-
-    def _build(self, word: Sequence[int]) -> SetPartition:
-        labels = [0] * self.size
-        for vertex, block in zip(self.path, word, strict=True):
-            labels[vertex] = block
-        return SetPartition(self.dom, self.cod, restricted_growth(labels))
-
-    def _word(self, diagram: SetPartition) -> Sequence[int] | None:
-        orders = (self.dom, self.cod)
-        if not isinstance(diagram, SetPartition) or (diagram.dom, diagram.cod) != orders:
-            return None
-        return restricted_growth([diagram.labels[vertex] for vertex in self.path])
-
-    def _conditions(self) -> str:
-        words = ["non-crossing set partitions" if self.planar else "set partitions"]
-        words += [f"at most {self.most} blocks"] if self.most < self.size else []
-        words += ["blocks of even size"] if self.even else []
-        words += [] if self.largest is None else [f"blocks of at most {self.largest} vertices"]
-        words += [] if self.through is None else [f"{self.through} through-blocks"]
-        words += [f"colours {self.colours}"] if len(set(self.colours)) > 1 else []
-        return ", ".join(words)
+from tannaka.diagrams.enumeration import Enumeration
+from tannaka.diagrams.graphs import BilabelledGraphs
+from tannaka.diagrams.grood import Grood
+from tannaka.diagrams.jellyfish import Jellyfish
+from tannaka.diagrams.labellings import JellyfishDiagrams, SetPartitions
+from tannaka.diagrams.matchings import BrauerDiagrams, GroodDiagrams, WalledBrauerDiagrams
+from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.products import Family, TypedDiagrams
+from tannaka.diagrams.typed import Typed
+from tannaka.diagrams.walled import WalledBrauer
 
 
 def set_partitions(
@@ -155,7 +54,7 @@ def set_partitions(
     >>> set_partitions(5, 5, planar=True).count
     16796
     """
-    return _SetPartitions(
+    return SetPartitions(
         dom,
         cod,
         most,
@@ -167,70 +66,25 @@ def set_partitions(
     )
 
 
-class _BrauerDiagrams(Enumeration[Brauer]):
-    """See :func:`brauer_diagrams`. The first free vertex chooses its partner among the others.
+def jellyfish_diagrams(
+    dom: int, cod: int, n: int, most: int | None = None, *, covered: bool = False
+) -> Enumeration[Jellyfish]:
+    """The jellyfish diagrams dom -> cod whose n legs stand in increasing order, a free one last.
 
-    A state holds the number of free vertices and, when chains are bounded, the piles of patience
-    sorting: for each length, how many free vertices stand left of the least end of such a chain.
+    One for each set partition and set of legs; the oppositely oriented ones, which are worth -1
+    times these, are not listed. ``most``: with at most this many blocks. ``covered``: every block
+    has a leg, so that there are n blocks, or n - 1 and the free leg; for n >= 2 these are the
+    jellyfish in the basis of Hom_{A_n}(V^k, V^l) (for n = 1 that has the set partitions only).
+    Source: arXiv:2301.10152.
+
+    In lexicographic order of the labels, then of the legs.
+
+    >>> [str(d) for d in jellyfish_diagrams(0, 2, 2)]
+    ['0 1 [0 _]', '0 | 1 [0 1]', '0 | 1 [0 _]', '0 | 1 [1 _]']
+    >>> jellyfish_diagrams(2, 2, 3, covered=True)
+    <13 diagrams 2 -> 2: jellyfish diagrams, 3 legs, every block has a leg>
     """
-
-    def __init__(self, dom: int, cod: int, chain: int | None) -> None:
-        super().__init__(dom, cod)
-        self.chain = None if chain is None else order("chain", chain)
-
-    @property
-    def _steps(self) -> int:
-        return self.size // 2
-
-    @property
-    def _start(self) -> Any:
-        return self.size, ()
-
-    def _moves(self, state: Any) -> Sequence[Move]:
-        free, piles = state
-        if self.chain is None:
-            return [(choice, (free - 2, ())) for choice in range(free - 1)]
-        # Vertex 0 of the free ones takes a partner at 1, 2, ...; edges come with increasing left
-        # ends, so a chain of pairwise non-nesting edges is an increasing run of right ends.
-        moves = []
-        for choice in range(free - 1):
-            partner = choice + 1
-            pile = bisect_left(piles, partner + 1)
-            if pile < self.chain:
-                ends = (*piles[:pile], partner, *piles[pile + 1 :])
-                left = tuple(max(end - 1 - (end > partner), 0) for end in ends)
-                moves.append((choice, (free - 2, left)))
-        return moves
-
-    def _accepts(self, state: Any) -> bool:
-        return self.size % 2 == 0
-
-    def _key(self, state: tuple[int, tuple[int, ...]]) -> Hashable:
-        return state
-
-    def _build(self, word: Sequence[int]) -> Brauer:
-        free, pairs = list(range(self.size)), []
-        for choice in word:
-            a = free.pop(0)
-            pairs.append((a, free.pop(choice)))
-        return Brauer(self.dom, self.cod, tuple(pairs))
-
-    def _word(self, diagram: Brauer) -> Sequence[int] | None:
-        orders = (self.dom, self.cod)
-        if not isinstance(diagram, Brauer) or (diagram.dom, diagram.cod) != orders:
-            return None
-        free, word = list(range(self.size)), []
-        for a, b in diagram.pairs:
-            free.remove(a)
-            word.append(free.index(b))
-            free.remove(b)
-        return word
-
-    def _conditions(self) -> str:
-        words = ["Brauer diagrams"]
-        if self.chain is not None:
-            words.append(f"no {self.chain + 1} pairwise non-nesting edges")
-        return ", ".join(words)
+    return JellyfishDiagrams(dom, cod, n, most, covered=covered)
 
 
 def brauer_diagrams(dom: int, cod: int, chain: int | None = None) -> Enumeration[Brauer]:
@@ -248,4 +102,88 @@ def brauer_diagrams(dom: int, cod: int, chain: int | None = None) -> Enumeration
     >>> brauer_diagrams(12, 12, chain=3).count
     834086421
     """
-    return _BrauerDiagrams(dom, cod, chain)
+    return BrauerDiagrams(dom, cod, chain)
+
+
+def grood_diagrams(dom: int, cod: int, n: int, chain: int | None = None) -> Enumeration[Grood]:
+    """The Brauer-Grood diagrams dom -> cod whose n legs stand in increasing order.
+
+    One for each matching and set of legs; the oppositely oriented ones, which are worth -1 times
+    these, are not listed. ``chain``: those without ``chain + 1`` pairwise non-nesting edges, where
+    legs count as edges to n more points at the right, the first leg to the first point. With
+    ``chain=n`` these are the diagrams with a determinant in the basis of Hom_{SO(n)}(V^k, V^l).
+    Source: arXiv:2212.08630 for the spanning set; the basis is derived as for Brauer diagrams.
+
+    In lexicographic order of the edges, legs among them: the first vertex has its other end at 1,
+    2, ..., and last is a leg. None unless n legs leave an even number of vertices.
+
+    >>> [str(d) for d in grood_diagrams(2, 1, 1)]
+    ['0 1 [2]', '0 2 [1]', '1 2 [0]']
+    >>> grood_diagrams(2, 3, 3, chain=3)
+    <6 diagrams 2 -> 3: Brauer-Grood diagrams, 3 legs, no 4 pairwise non-nesting edges>
+    """
+    return GroodDiagrams(dom, cod, n, chain)
+
+
+def walled_brauer_diagrams(
+    dom: int | Sequence[str], cod: int | Sequence[str], chain: int | None = None
+) -> Enumeration[WalledBrauer]:
+    """The walled Brauer diagrams dom -> cod, for words in "V" and "V*"; k stands for k times V.
+
+    Every edge leads from a source, an input V or an output V*, to a target, an output V or an input
+    V*. ``chain``: no ``chain + 1`` edges whose sources and targets both increase, as vertices are
+    numbered. With ``chain=n`` these are a basis of Hom_{GL(n)}.
+
+    In lexicographic order of the sources of targets 0, 1, ...; none unless there are as many
+    targets as sources.
+
+    >>> [str(d) for d in walled_brauer_diagrams(("V", "V*"), ("V", "V*"))]
+    ['0 1 | 2 3', '0 2 | 1 3']
+    >>> walled_brauer_diagrams(4, 4, chain=2)
+    <14 diagrams V V V V -> V V V V: walled Brauer diagrams, no 3 pairwise increasing edges>
+    """
+    return WalledBrauerDiagrams(dom, cod, chain)
+
+
+def typed_diagrams(
+    dom: Sequence[int], cod: Sequence[int], families: Sequence[Family]
+) -> Enumeration[Typed]:
+    """The typed diagrams dom -> cod, for words of types 0, 1, ...: any diagram for each type.
+
+    ``families[t]`` gives all diagrams for type t by their orders: ``set_partitions``,
+    ``brauer_diagrams``, ``lambda k, l: grood_diagrams(k, l, 3)``, ...
+
+    In lexicographic order of the parts, each in the order of its family.
+
+    >>> space = typed_diagrams((0, 1), (0, 1), (set_partitions, brauer_diagrams))
+    >>> space
+    <2 diagrams 0 1 -> 0 1: typed diagrams; type 0: set partitions; type 1: Brauer diagrams>
+    >>> [str(d) for d in space]
+    ['0 2 || 1 3', '0 | 2 || 1 3']
+    """
+    return TypedDiagrams(dom, cod, families)
+
+
+def bilabelled_graphs(
+    dom: int, cod: int, vertices: int, *, loops: bool = False
+) -> Enumeration[BilabelledGraph]:
+    """The bilabelled graphs dom -> cod with exactly so many vertices, up to isomorphism.
+
+    ``loops``: edges may be loops.
+
+    In lexicographic order of the labels' vertices; then of the rows of the adjacency matrix of the
+    labelled vertices; then of the rows of neighbours that the other vertices have among those (and
+    themselves); then of the rows of the adjacency matrix of the others. Rows run up to the
+    diagonal, 0 before 1, and vertices without label are numbered so that this comes first.
+
+    Numbers and diagrams are found from each other where at most 6 vertices have no label; SizeError
+    is raised where there are more. Iterating, counting and sampling go on: a sample is a random
+    permutation and a random graph that it fixes, for every size (Dixon and Wilf, The random
+    selection of unlabeled graphs, 1983).
+
+    >>> [str(d) for d in bilabelled_graphs(1, 1, 2)]
+    ['0 1 | *', '0 1 | * ; 0-1', '0 | 1', '0 | 1 ; 0-1']
+    >>> bilabelled_graphs(0, 0, 12)
+    <165,091,172,592 diagrams 0 -> 0: bilabelled graphs, 12 vertices>
+    """
+    return BilabelledGraphs(dom, cod, vertices, loops=loops)

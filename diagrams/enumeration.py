@@ -1,9 +1,7 @@
 """An enumeration: all diagrams of a family, lazily, counted, indexed, sampled.
 
-A family is a small machine: a diagram is a word of choices, one a step, and the machine's state
-says which choices may come next. States from which equally many words end are counted once, so the
-i-th diagram and the index of a diagram are found without enumerating. The families themselves are
-in ``enumerate.py``.
+This is what every family offers. Families of words over small alphabets get it from
+``automaton.py``; the functions that users call are in ``enumerate.py``.
 """
 
 from __future__ import annotations
@@ -11,16 +9,15 @@ from __future__ import annotations
 import operator
 import random
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Generic, TypeVar, overload
 
 from tannaka.diagrams.counts import readable
-from tannaka.diagrams.diagram import Diagram, order
+from tannaka.diagrams.diagram import Diagram, length
+from tannaka.diagrams.errors import SizeError
 
 D = TypeVar("D", bound=Diagram)
-Move = tuple[int, Any]
-"""A choice, and the state that it leads to."""
 
 
 class Enumeration(ABC, Generic[D]):
@@ -32,73 +29,42 @@ class Enumeration(ABC, Generic[D]):
     Python bounds it.)
     """
 
-    dom: int
-    cod: int
-
-    def __init__(self, dom: int, cod: int) -> None:
-        self.dom, self.cod = order("dom", dom), order("cod", cod)
-        self._completions: dict[tuple[int, Hashable], int] = {}
+    dom: Any
+    cod: Any
 
     @property
     def size(self) -> int:
         """How many vertices each diagram has."""
-        return self.dom + self.cod
+        return length(self.dom) + length(self.cod)
 
-    @property
+    @cached_property
     def count(self) -> int:
         """How many diagrams there are, exactly, at any size."""
-        return self._count(self._steps, self._start)
-
-    @property
-    @abstractmethod
-    def _steps(self) -> int:
-        """How many choices make a diagram."""
-
-    @property
-    @abstractmethod
-    def _start(self) -> Any:
-        """The state before the first choice."""
+        return self._total()
 
     @abstractmethod
-    def _moves(self, state: Any) -> Sequence[Move]:
-        """What may be chosen next, in increasing order."""
+    def _total(self) -> int:
+        """How many diagrams there are."""
 
     @abstractmethod
-    def _accepts(self, state: Any) -> bool:
-        """Whether a word that ends in this state is a diagram."""
-
-    @abstractmethod
-    def _key(self, state: Any) -> Hashable:
-        """States of equal key are followed by equally many words."""
-
-    @abstractmethod
-    def _build(self, word: Sequence[int]) -> D:
-        """The diagram of a word of choices."""
-
-    @abstractmethod
-    def _word(self, diagram: D) -> Sequence[int] | None:
-        """The choices that make a diagram; None for one of another family or other orders."""
-
     def __iter__(self) -> Iterator[D]:
-        if not self.count:
-            return
-        word: list[int] = []
-        pending = [iter([(0, self._start)])]
-        while pending:
-            choice, state = next(pending[-1], (None, None))
-            if choice is None:
-                pending.pop()
-                del word[len(pending) - 1 :]
-                continue
-            del word[len(pending) - 1 :]
-            word.append(choice)
-            left = self._steps - len(pending) + 1
-            if not self._count(left, state):
-                continue
-            if left:
-                pending.append(iter(self._moves(state)))
-            else:
-                yield self._build(word[1:])
+        """The diagrams, one by one."""
+
+    @abstractmethod
+    def _at(self, rank: int) -> D:
+        """The diagram of a number from 0 to count - 1."""
+
+    @abstractmethod
+    def _rank(self, diagram: Any) -> int | None:
+        """The number of a diagram; None for anything that is not one of these."""
+
+    def _draw(self, rng: random.Random) -> D:
+        """A uniformly random diagram of these; there is one."""
+        return self._at(rng.randrange(self.count))
+
+    @abstractmethod
+    def _conditions(self) -> str:
+        """What is asked of the diagrams beyond their orders, in words."""
 
     @overload
     def __getitem__(self, index: int) -> D: ...
@@ -106,50 +72,26 @@ class Enumeration(ABC, Generic[D]):
     def __getitem__(self, index: slice) -> list[D]: ...
     def __getitem__(self, index: int | slice) -> D | list[D]:
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self.count))]
-        left = operator.index(index)
-        if not -self.count <= left < self.count:
+            return [self._at(i) for i in range(*index.indices(self.count))]
+        rank = operator.index(index)
+        if not -self.count <= rank < self.count:
             raise IndexError(
                 f"{self} has no diagram number {index}: there are {readable(self.count)}"
             )
-        left %= self.count
-        word, state = [], self._start
-        for step in range(self._steps, 0, -1):
-            for choice, following in self._moves(state):  # noqa: B007
-                here = self._count(step - 1, following)
-                if left < here:
-                    break
-                left -= here
-            word.append(choice)
-            state = following
-        return self._build(word)
+        return self._at(rank % self.count)
 
     def index(self, diagram: D) -> int:
         """The number of a diagram in this order; the inverse of ``space[i]``.
 
         Raises ValueError for a diagram that is not one of these.
         """
-        word = self._word(diagram)
-        rank, state = 0, self._start
-        for step, chosen in enumerate(word or ()):
-            for choice, following in self._moves(state):
-                if choice == chosen:
-                    state = following
-                    break
-                rank += self._count(self._steps - step - 1, following)
-            else:
-                word = None
-                break
-        if word is None or len(word) != self._steps or not self._accepts(state):
-            raise ValueError(f"({diagram}), {diagram.dom} -> {diagram.cod}, is not one of {self}")
+        rank = self._rank(diagram)
+        if rank is None:
+            raise ValueError(f"{_named(diagram)} is not one of {self}")
         return rank
 
     def __contains__(self, diagram: object) -> bool:
-        try:
-            self.index(diagram)  # type: ignore[arg-type]
-        except (ValueError, AttributeError):
-            return False
-        return True
+        return self._rank(diagram) is not None
 
     def sample(self, rng: random.Random | int | None = None) -> D:
         """A uniformly random diagram; ``rng`` is a ``random.Random`` or a seed.
@@ -158,40 +100,22 @@ class Enumeration(ABC, Generic[D]):
         """
         if not self.count:
             raise ValueError(f"{self} is empty: there is nothing to draw from")
-        if not isinstance(rng, random.Random):
-            rng = random.Random(rng)
-        return self[rng.randrange(self.count)]
-
-    def _count(self, left: int, state: Any) -> int:
-        """How many words of ``left`` more choices end well."""
-        if not left:
-            return int(self._accepts(state))
-        known = self._completions
-        wanted = (left, self._key(state))
-        pending = [(left, state)]
-        while pending and wanted not in known:
-            left, state = pending[-1]
-            reached: Counter[Hashable] = Counter()
-            states: dict[Hashable, Any] = {}
-            for _, following in self._moves(state):
-                key = self._key(following)
-                reached[key] += 1
-                states.setdefault(key, following)
-            unknown = [s for k, s in states.items() if left > 1 and (left - 1, k) not in known]
-            if unknown:
-                pending += [(left - 1, s) for s in unknown]
-                continue
-            known[left, self._key(state)] = sum(
-                times * (known[left - 1, k] if left > 1 else int(self._accepts(states[k])))
-                for k, times in reached.items()
-            )
-            pending.pop()
-        return known[wanted]
-
-    @abstractmethod
-    def _conditions(self) -> str:
-        """What is asked of the diagrams beyond their orders, in words."""
+        return self._draw(rng if isinstance(rng, random.Random) else random.Random(rng))
 
     def __repr__(self) -> str:
-        words = self._conditions()
-        return f"<{readable(self.count)} diagrams {self.dom} -> {self.cod}: {words}>"
+        try:
+            number = f"{readable(self.count)} diagrams"
+        except SizeError:
+            number = "diagrams, too many to count,"
+        orders = " -> ".join(map(_written, (self.dom, self.cod)))
+        return f"<{number} {orders}: {self._conditions()}>"
+
+
+def _written(word: Any) -> str:
+    return " ".join(map(str, word)) or "()" if isinstance(word, tuple) else str(word)
+
+
+def _named(diagram: object) -> str:
+    if not isinstance(diagram, Diagram):
+        return repr(diagram)
+    return f"({diagram}), {_written(diagram.dom)} -> {_written(diagram.cod)},"

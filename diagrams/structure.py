@@ -10,6 +10,7 @@ from math import factorial, prod
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.errors import CompositionError
+from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.partition import SetPartition, connected, restricted_growth
 
 
@@ -63,18 +64,26 @@ def is_planar(diagram: Diagram) -> bool:
     return crossings(diagram) == 0
 
 
-def non_nesting(diagram: Brauer) -> int:
+def non_nesting(diagram: Brauer | Grood) -> int:
     """The most edges (a, b), a < b, of which no two nest: the longest chain increasing in a and b.
 
     A Brauer diagram belongs to the basis of Hom_{O(n)} that this library uses exactly when this is
     at most n. It is the longest increasing run of right ends in the order of left ends (patience
-    sorting).
+    sorting). Legs of a determinant vertex count as edges to further points at the right, in
+    increasing order: so a Brauer-Grood diagram with n legs belongs to the basis of Hom_{SO(n)}
+    exactly when this is n.
 
     >>> non_nesting(Brauer.identity(3)), non_nesting(Brauer(0, 4, ((0, 3), (1, 2))))
     (3, 1)
+    >>> non_nesting(Grood(1, 2, (2,), ((0, 1),))), non_nesting(Grood(1, 2, (0,), ((1, 2),)))
+    (2, 1)
     """
+    edges = list(diagram.pairs)
+    if isinstance(diagram, Grood):
+        size = diagram.dom + diagram.cod
+        edges += [(leg, size + i) for i, leg in enumerate(sorted(diagram.legs))]
     piles: list[int] = []
-    for _, b in diagram.pairs:
+    for _, b in sorted(edges):
         pile = bisect_left(piles, b)
         piles[pile : pile + 1] = [b]
     return len(piles)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 from math import comb, factorial
 from typing import Any
 
@@ -225,3 +225,80 @@ def longest_chain(pairs: Iterable[Sequence[int]]) -> int:
             if all(a[1] < b[1] for a, b in combinations(chosen, 2)):
                 return count
     return 0
+
+
+def all_groods(size: int, n: int) -> list[tuple[tuple[int, ...], list[tuple[int, ...]]]]:
+    """Every choice of n legs, in increasing order, with every matching of the other points."""
+    found = []
+    for legs in combinations(range(size), n):
+        others = [v for v in range(size) if v not in legs]
+        for pairs in all_matchings(len(others)):
+            found.append((legs, [tuple(others[v] for v in pair) for pair in pairs]))
+    return found
+
+
+def all_jellyfish(size: int, n: int) -> list[tuple[list[list[int]], tuple[int, ...]]]:
+    """Every set partition with n different ends for legs, of its blocks and the free end, which has
+    the number after the last block; blocks in the order of their least points."""
+    return [
+        (blocks, legs)
+        for blocks in all_set_partitions(size)
+        for legs in combinations(range(len(blocks) + 1), n)
+    ]
+
+
+def sources_of_targets(
+    pairs: Iterable[Sequence[int]], dom: Sequence[str], cod: Sequence[str]
+) -> list[int] | None:
+    """The sources that targets 0, 1, ... are joined to; None unless every edge leads from a source
+    (an input V, an output V*) to a target (an output V, an input V*)."""
+    target = [kind == "V" for kind in cod] + [kind == "V*" for kind in dom]
+    source = {}
+    for a, b in pairs:
+        if target[a] == target[b]:
+            return None
+        source[a if target[a] else b] = b if target[a] else a
+    return [source[v] for v in sorted(source)]
+
+
+def longest_increase(letters: Sequence[int]) -> int:
+    """The length of the longest increasing subsequence, by trying all of them."""
+    return max(
+        length
+        for length in range(len(letters) + 1)
+        for chosen in combinations(letters, length)
+        if list(chosen) == sorted(set(chosen))
+    )
+
+
+def least_graph(
+    vertices: int, edges: Iterable[Sequence[int]], labels: Sequence[int]
+) -> tuple[tuple[int, ...], ...]:
+    """The first of the words of a labelled graph over all numberings of its vertices: the labels'
+    vertices, then the adjacency matrix in three pieces. Labelled vertices must stand first."""
+    joined = {frozenset(edge) for edge in edges}
+    first = len(set(labels))
+    words = []
+    for new in permutations(range(vertices)):
+        if any(new[v] >= first for v in labels):
+            continue
+        old = sorted(range(vertices), key=new.__getitem__)
+        rows = [
+            [frozenset((old[v], old[w])) in joined for w in range(v + 1)] for v in range(vertices)
+        ]
+        among = [bit for row in rows[:first] for bit in row]
+        between = [bit for row in rows[first:] for bit in (*row[:first], row[-1])]
+        rest = [bit for row in rows[first:] for bit in row[first:-1]]
+        words.append((tuple(new[v] for v in labels), tuple(among), tuple(between), tuple(rest)))
+    return min(words)
+
+
+def all_graphs(size: int, vertices: int, loops: bool) -> set[tuple[tuple[int, ...], ...]]:
+    """The least words of all graphs with ``size`` labels, whatever their vertices are called."""
+    spots = [(v, w) for v in range(vertices) for w in range(v + (not loops), vertices)]
+    return {
+        least_graph(vertices, edges, labels)
+        for labels in product(range(vertices), repeat=size)
+        for count in range(len(spots) + 1)
+        for edges in combinations(spots, count)
+    }

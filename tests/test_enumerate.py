@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import combinations, islice, pairwise
 from typing import Any
 
@@ -13,8 +15,17 @@ from hypothesis import strategies as st
 from oracles import all_matchings, all_set_partitions, longest_chain, permutation_dimension
 
 from tannaka.diagrams.counts import count_brauer_diagrams, count_set_partitions
-from tannaka.diagrams.enumerate import brauer_diagrams, set_partitions
+from tannaka.diagrams.enumerate import (
+    bilabelled_graphs,
+    brauer_diagrams,
+    grood_diagrams,
+    jellyfish_diagrams,
+    set_partitions,
+    typed_diagrams,
+    walled_brauer_diagrams,
+)
 from tannaka.diagrams.enumeration import Enumeration
+from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.partition import SetPartition
 
 SUB_FAMILIES: dict[str, dict[str, Any]] = {
@@ -103,13 +114,41 @@ def test_matchings_are_all_there_once_and_in_order(size: int) -> None:
             assert len(bounded) == count_brauer_diagrams(size, chain)
 
 
+def mixed(dom: Sequence[int], cod: Sequence[int]) -> Enumeration[Any]:
+    """Axes of three types, each with diagrams of another family."""
+    families = (set_partitions, lambda k, l: grood_diagrams(k, l, 2), brauer_diagrams)
+    return typed_diagrams(dom, cod, families)
+
+
 SPACES: list[Enumeration[Any]] = [
     *(set_partitions(3, 2, **conditions) for conditions in SUB_FAMILIES.values()),
     set_partitions(3, 3, colours=(0, 1, 0, 1, 1, 0)),
     brauer_diagrams(3, 3),
     brauer_diagrams(4, 4, chain=2),
     brauer_diagrams(2, 1),
+    grood_diagrams(3, 2, 3),
+    grood_diagrams(4, 3, 3, chain=3),
+    grood_diagrams(3, 3, 2, chain=3),
+    grood_diagrams(2, 2, 3),
+    jellyfish_diagrams(2, 2, 3),
+    jellyfish_diagrams(2, 3, 2, most=2),
+    jellyfish_diagrams(3, 2, 3, covered=True),
+    jellyfish_diagrams(0, 0, 1),
+    jellyfish_diagrams(0, 0, 2),
+    walled_brauer_diagrams(("V", "V*", "V*", "V"), ("V", "V*", "V", "V*")),
+    walled_brauer_diagrams(5, 5, chain=2),
+    walled_brauer_diagrams(2, 1),
+    mixed((0, 1, 2, 1), (2, 0, 1, 0)),
+    mixed((1, 2), (0, 1)),
+    typed_diagrams((), (), ()),
+    bilabelled_graphs(1, 1, 3),
+    bilabelled_graphs(1, 1, 3, loops=True),
+    bilabelled_graphs(0, 0, 5),
+    bilabelled_graphs(2, 1, 2),
+    bilabelled_graphs(1, 0, 0),
     set_partitions(0, 0),
+    brauer_diagrams(0, 0, chain=0),
+    bilabelled_graphs(0, 0, 0),
 ]
 
 
@@ -126,11 +165,11 @@ def test_diagrams_are_found_by_number_and_numbers_by_diagram(space: Enumeration[
     for i in (space.count, -space.count - 1):
         with pytest.raises(IndexError, match=f"no diagram number {i}: there are {space.count}"):
             space[i]
-    stranger = SetPartition(5, 4, (0,) * 9)
-    assert stranger not in space
-    assert "stranger" not in space
-    with pytest.raises(ValueError, match="is not one of"):
-        space.index(stranger)
+    for other in ("stranger", *(other[0] for other in SPACES if other.count)):
+        if other not in found:
+            assert other not in space
+            with pytest.raises(ValueError, match="is not one of"):
+                space.index(other)
 
 
 LARGE: list[Enumeration[Any]] = [
@@ -139,13 +178,32 @@ LARGE: list[Enumeration[Any]] = [
     set_partitions(10, 10, planar=True),
     brauer_diagrams(15, 15),
     brauer_diagrams(9, 9, chain=3),
+    grood_diagrams(16, 17, 5),
+    grood_diagrams(9, 8, 3, chain=3),
+    grood_diagrams(8, 8, 2, chain=4),
+    jellyfish_diagrams(15, 15, 6),
+    jellyfish_diagrams(20, 10, 9, covered=True),
+    walled_brauer_diagrams(("V",) * 9 + ("V*",) * 9, ("V*", "V") * 9),
+    walled_brauer_diagrams(10, 10, chain=3),
+    mixed((0, 1, 2) * 6, (2, 0, 1, 0) * 4),
+    bilabelled_graphs(15, 15, 7),
+    bilabelled_graphs(2, 2, 7, loops=True),
 ]
 
 
-@given(st.integers(0, 10**30), st.sampled_from(LARGE))
+@given(st.integers(0, 10**60), st.sampled_from(LARGE))
 def test_numbers_far_beyond_listing(number: int, space: Enumeration[Any]) -> None:
     i = number % space.count
     assert space.index(space[i]) == i
+
+
+@given(st.integers(0, 2**64), st.sampled_from(LARGE))
+def test_samples_belong_and_neighbours_follow(seed: int, space: Enumeration[Any]) -> None:
+    d = space.sample(seed)
+    assert d in space
+    i = space.index(d)
+    assert space[i] == d
+    assert space[max(i - 1, 0) : i + 2].index(d) == min(i, 1)
 
 
 def test_outsiders_have_no_number() -> None:
@@ -156,7 +214,27 @@ def test_outsiders_have_no_number() -> None:
 
 
 @pytest.mark.parametrize(
-    "space", [set_partitions(2, 3), set_partitions(3, 3, planar=True), brauer_diagrams(4, 4, 2)]
+    "space",
+    [
+        set_partitions(2, 3),
+        set_partitions(3, 3, planar=True),
+        brauer_diagrams(4, 4),
+        brauer_diagrams(4, 4, 2),
+        grood_diagrams(3, 3, 2),
+        grood_diagrams(4, 3, 3, chain=3),
+        grood_diagrams(3, 3, 2, chain=3),
+        jellyfish_diagrams(2, 2, 2),
+        jellyfish_diagrams(3, 2, 3, covered=True),
+        walled_brauer_diagrams(("V", "V*"), ("V", "V*", "V", "V*")),
+        walled_brauer_diagrams(4, 4, chain=2),
+        mixed((0, 1, 2, 1), (2, 0, 1, 1)),
+        bilabelled_graphs(0, 0, 4),
+        bilabelled_graphs(0, 0, 5),
+        bilabelled_graphs(1, 1, 3),
+        bilabelled_graphs(1, 0, 3, loops=True),
+        typed_diagrams((1,), (0,), (partial(bilabelled_graphs, vertices=3), set_partitions)),
+    ],
+    ids=str,
 )
 def test_samples_are_uniform_and_seeded(space: Enumeration[Any]) -> None:
     assert space.sample(7) == space.sample(7)
@@ -166,23 +244,34 @@ def test_samples_are_uniform_and_seeded(space: Enumeration[Any]) -> None:
     statistic = sum((count - each) ** 2 / each for count in seen.values())
     freedom = space.count - 1
     assert abs(statistic - freedom) < 4 * (2 * freedom) ** 0.5
+
+
+@pytest.mark.parametrize("space", [space for space in SPACES if not space.count], ids=str)
+def test_where_there_is_nothing_nothing_is_found(space: Enumeration[Any]) -> None:
+    assert list(space) == space[:] == []
+    assert repr(space).startswith("<0 diagrams ")
     with pytest.raises(ValueError, match="is empty"):
-        brauer_diagrams(1, 2).sample(0)
+        space.sample(0)
 
 
 def test_counts_of_known_sequences() -> None:
+    # A000110: Bell numbers.
     bell = [1, 1, 2, 5, 15, 52, 203, 877, 4140, 21147, 115975, 678570, 4213597]
     assert [count_set_partitions(size) for size in range(13)] == bell
     assert [set_partitions(0, size).count for size in range(13)] == bell
+    # A000108: Catalan numbers.
     catalan = [1, 1, 2, 5, 14, 42, 132, 429, 1430, 4862]
     assert [set_partitions(0, size, planar=True).count for size in range(10)] == catalan
     assert [
         set_partitions(m, m, planar=True, even=True, largest=2).count for m in range(10)
     ] == catalan
+    # A000085: involutions.
     involutions = [1, 1, 2, 4, 10, 26, 76, 232, 764, 2620]
     assert [set_partitions(size, 0, largest=2).count for size in range(10)] == involutions
+    # A005046: partitions of 2m points into even blocks.
     even = [1, 0, 1, 0, 4, 0, 31, 0, 379, 0, 6556]
     assert [set_partitions(size, 0, even=True).count for size in range(11)] == even
+    # A001147: matchings; A001700: those without 3 pairwise non-nesting edges.
     assert [count_brauer_diagrams(2 * m) for m in range(7)] == [1, 1, 3, 15, 105, 945, 10395]
     assert [count_brauer_diagrams(2 * m, 1) for m in range(6)] == [1] * 6
     assert [count_brauer_diagrams(2 * m, 2) for m in range(6)] == [1, 1, 3, 10, 35, 126]
@@ -194,7 +283,83 @@ def test_counts_at_sizes_that_no_enumeration_reaches(n: int) -> None:
     assert set_partitions(30, 30, n).count == permutation_dimension(n, 60)
 
 
-def test_enumeration_is_lazy() -> None:
-    assert len(list(islice(set_partitions(30, 30), 5))) == 5
-    assert len(list(islice(brauer_diagrams(30, 30), 5))) == 5
+HUGE: list[Enumeration[Any]] = [
+    set_partitions(30, 30),
+    brauer_diagrams(30, 30),
+    brauer_diagrams(60, 60, chain=4),
+    grood_diagrams(30, 30, 6),
+    grood_diagrams(60, 60, 4, chain=5),
+    jellyfish_diagrams(30, 30, 5),
+    jellyfish_diagrams(30, 30, 5, covered=True),
+    walled_brauer_diagrams(("V", "V*") * 30, ("V*", "V") * 30),
+    walled_brauer_diagrams(60, 60, chain=4),
+    mixed((0, 1, 2) * 20, (2, 1, 0) * 20),
+    bilabelled_graphs(30, 30, 12),
+    bilabelled_graphs(0, 0, 20),
+]
+
+
+@pytest.mark.parametrize("space", HUGE, ids=str)
+def test_enumeration_is_lazy(space: Enumeration[Any]) -> None:
+    found = list(islice(space, 5))
+    assert space.count >= 10**30
+    assert len(set(found)) == 5
+    assert all(d in space for d in found)
+    assert str(space.count)[:2] in repr(space) or "about 10^" in repr(space)
+
+
+def test_a_single_diagram_deep_inside_is_found() -> None:
     assert len(list(brauer_diagrams(10, 10, chain=1))) == 1
+    assert len(list(grood_diagrams(10, 11, 1, chain=1))) == 1
+    assert len(list(walled_brauer_diagrams(20, 20, chain=1))) == 1
+
+
+@pytest.mark.parametrize(
+    "space",
+    [brauer_diagrams(30, 30, 10), grood_diagrams(30, 30, 4, 6), walled_brauer_diagrams(40, 40, 5)],
+    ids=str,
+)
+def test_samples_where_chains_are_bounded_reach_any_size(space: Enumeration[Any]) -> None:
+    assert space.sample(0) != space.sample(1)
+
+
+BAD: list[tuple[Callable[..., object], tuple[Any, ...], type[Exception], str]] = [
+    (set_partitions, (-1, 2), ValueError, "dom must be an order, an integer >= 0, got -1"),
+    (brauer_diagrams, (2, True), TypeError, "cod must be an order, .* got True"),
+    (brauer_diagrams, (2, 2, -1), ValueError, "chain must be an order, .* got -1"),
+    (grood_diagrams, (2, 2, 0), ValueError, "n must be a number of legs, .* >= 1, got 0"),
+    (grood_diagrams, (2, 2, True), TypeError, "n must be a number of legs, .* got True"),
+    (grood_diagrams, (2, -2, 2), ValueError, "cod must be an order, .* got -2"),
+    (grood_diagrams, (2, 2, 2, 1.5), TypeError, "chain must be an order, .* got 1.5"),
+    (jellyfish_diagrams, (2, 2, -3), ValueError, "n must be a number of legs, .* got -3"),
+    (jellyfish_diagrams, (2, 2, 2, -1), ValueError, "most must be an order, .* got -1"),
+    (walled_brauer_diagrams, (("V", "W"), 2), ValueError, r"dom must be .* \('V', 'W'\)"),
+    (walled_brauer_diagrams, (2, "VV"), TypeError, "cod must be .* the text 'VV'"),
+    (walled_brauer_diagrams, (2, -2), ValueError, "cod must be an order, .* got -2"),
+    (typed_diagrams, ((0, 1), (), [set_partitions]), ValueError, "names type 1, but there are 1 "),
+    (typed_diagrams, ((-1,), (), [set_partitions]), ValueError, "a type in dom must .* got -1"),
+    (typed_diagrams, ((0,), (), [SetPartition]), TypeError, "family 0 must give all .* got <class"),
+    (typed_diagrams, ((0,), (), [lambda k, l: k]), TypeError, "for 1 -> 0 it gave 1"),
+    (bilabelled_graphs, (1, 1, -1), ValueError, "vertices must be a number of .* got -1"),
+    (bilabelled_graphs, (1, 1, 2.0), TypeError, "vertices must be a number of .* got 2.0"),
+]
+
+
+@pytest.mark.parametrize(("function", "arguments", "error", "words"), BAD)
+def test_bad_input_is_named(
+    function: Callable[..., object], arguments: Any, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        function(*arguments)
+
+
+def test_what_is_too_large_to_count_says_so() -> None:
+    for call in (
+        lambda: count_brauer_diagrams(400, 30),
+        lambda: grood_diagrams(200, 200, 4, chain=30).count,
+        lambda: walled_brauer_diagrams(200, 200, chain=30).sample(0),
+        lambda: bilabelled_graphs(1, 1, 100).count,
+    ):
+        with pytest.raises(SizeError, match=r"takes a sum over [0-9,]+ "):
+            call()
+    assert repr(brauer_diagrams(200, 200, chain=30)).startswith("<diagrams, too many to count, 200")
