@@ -24,6 +24,7 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m tannaka bench
+	$(BIN)/python -m tannaka bench --diagrams
 
 notebooks: $(INSTALLED)
 	$(BIN)/python -m pytest tests/test_notebooks.py

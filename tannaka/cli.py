@@ -195,14 +195,29 @@ STANDARD_BENCH = (
 @click.option("--channels", default=32, show_default=True, help="In and out, of a named layer.")
 @click.option("--batch", default=8, show_default=True)
 @click.option("--seconds", default=0.5, show_default=True, help="How long to time each call.")
+@click.option("--diagrams", is_flag=True, help="Time diagrams against other packages, not layers.")
 def bench(
-    group: str | None, k: int | None, l: int | None, channels: int, batch: int, seconds: float
+    group: str | None,
+    k: int | None,
+    l: int | None,
+    channels: int,
+    batch: int,
+    seconds: float,
+    diagrams: bool,
 ) -> None:
     """Time the layer GROUP K L against code written by hand; without arguments, a standard set.
+
+    With --diagrams: how fast diagrams are listed, composed, numbered and made canonical, against
+    SymPy, and against more_itertools and Sage where they are installed.
 
     Example: tannaka bench "S(64)" 2 2 --channels 32
     """
     with _failures():
+        if diagrams:
+            if group is not None:
+                raise ValueError("--diagrams times no layer: leave out GROUP K L")
+            _bench_diagrams(seconds)
+            return
         with needing("tannaka bench"):
             from tannaka.codegen import bench as timing
 
@@ -230,3 +245,12 @@ def bench(
                 click.echo(
                     f"{name.format('n')}, {k} -> {l}: time grows as n^{timing.growth(points):.1f}"
                 )
+
+
+def _bench_diagrams(seconds: float) -> None:
+    from tannaka.diagrams import bench as timing
+
+    click.echo(f"{timing.machine()}\nratio: the time for one, in units of the first row's")
+    for task in timing.tasks():
+        click.echo(f"timing: {task.title}", err=True)
+        click.echo("\n".join(["", *timing.report(task, timing.bench(task, seconds=seconds))]))
