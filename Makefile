@@ -8,7 +8,7 @@ endif
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint bench notebooks clean
+.PHONY: demo test lint bench dimensions notebooks clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
@@ -25,6 +25,9 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m tannaka bench
 	$(BIN)/python -m tannaka bench --diagrams
+
+dimensions: $(INSTALLED)
+	$(BIN)/python tests/dimension_table.py
 
 notebooks: $(INSTALLED)
 	$(BIN)/python -m pytest tests/test_notebooks.py

@@ -1,85 +1,298 @@
 """What every symmetry group offers, and how a group is found by its name.
 
-To add a group: write a file here with one frozen dataclass that subclasses :class:`Group` and is
+To add a group: write a file here with one frozen dataclass that subclasses :class:`MatrixGroup` and is
 decorated with ``@register``, and import it in ``category/__init__.py``; its name then works in
 ``tannaka.group("...")`` and on the command line. What the class must define is abstract below:
-which diagrams span, which of them are independent, how many those are, and how to draw a random
-element. Generated files check themselves with an element of the group, so the class also says in
-PyTorch how to draw one (``torch_sample``). A new kind of diagram needs a strategy in
-``tannaka.testing.strategies`` and, unless its matrix is a product of deltas, a lowering.
+which diagrams span, which of them are a basis and how to write the others in it, how many those
+are, what generates the group, and how to draw a random element. Generated files check themselves
+with an element of the group, so the class also says in PyTorch how to draw one
+(``torch_sample``). A new kind of diagram needs a strategy in ``tannaka.testing.strategies`` and,
+unless its matrix is a product of deltas, a lowering.
 """
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from fractions import Fraction
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tannaka.category import functor
+from tannaka.category.sparse import Entries, csr, nonzeros
+from tannaka.category.straightening import Sum, straightened
+from tannaka.category.walks import Walks
 from tannaka.diagrams.diagram import Diagram, natural
 from tannaka.diagrams.diagram import order as natural_order
 from tannaka.diagrams.enumeration import Enumeration
+from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.morphism import Morphism
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+
+class Group(ABC):
+    """A group G that acts linearly on V, and on tensors by acting on every axis.
+
+    An object ``k`` of its category stands for a tensor power of V: an order, or for a product of
+    groups a word with a type for each axis.
+    """
+
+    n: Any
+    """The dimension of V; for a product, a tuple with that of each factor."""
+    families: ClassVar[tuple[type[Diagram], ...]]
+    """The kinds of diagram that span its Hom spaces, the plain one first."""
+
+    @abstractmethod
+    def word(self, name: str, value: Any) -> Any:
+        """``value`` as an object of the category; raises TypeError or ValueError, naming it."""
+
+    @abstractmethod
+    def shape(self, word: Any) -> tuple[int, ...]:
+        """The size of each axis of a tensor in V^word."""
+
+    @property
+    @abstractmethod
+    def loops(self) -> tuple[int, ...]:
+        """What a closed loop is worth, for each type of axis."""
+
+    @abstractmethod
+    def dimension(self, k: Any, l: Any) -> int:
+        """The exact dimension of Hom_G(V^k, V^l), without enumerating."""
+
+    @abstractmethod
+    def count(self, k: Any, l: Any) -> int:
+        """How many diagrams k -> l span Hom_G(V^k, V^l); equal to the dimension when n is large."""
+
+    @abstractmethod
+    def diagrams(self, k: Any, l: Any) -> Enumeration[Any]:
+        """The spanning diagrams k -> l, in their fixed order."""
+
+    @abstractmethod
+    def basis(self, k: Any, l: Any) -> Enumeration[Any]:
+        """The diagrams k -> l that form a basis, in the order of :meth:`diagrams`."""
+
+    @abstractmethod
+    def rule(self, diagram: Any) -> Sum | None:
+        """A diagram outside the basis as a sum of others, nearer to it; None for a basis diagram."""
+
+    def orbits(self, k: Any, l: Any) -> Iterator[Morphism] | None:
+        """The orbit basis, in the order of :meth:`basis`; None for a group that has none."""
+        return None
+
+    @abstractmethod
+    def walks(self, k: Any, l: Any) -> Walks:
+        """The walks on the McKay quiver whose number is the dimension of Hom_G(V^k, V^l)."""
+
+    @abstractmethod
+    def generators(self) -> list[Any]:
+        """Elements that generate G, or a subgroup with the same equivariant maps."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator | int | None = None) -> Any:
+        """A random element; ``rng`` is a numpy Generator or a seed."""
+
+    @abstractmethod
+    def act(self, g: Any, x: ArrayLike, order: Any) -> NDArray[Any]:
+        """Act with g on tensors of V^order whose last axis holds channels."""
+
+    @abstractmethod
+    def entries(self, diagram: Any) -> NDArray[np.int64]:
+        """The matrix of one diagram."""
+
+    @abstractmethod
+    def nonzeros(self, diagram: Any) -> Entries:
+        """The (rows, columns, values) of the nonzero entries of one diagram's matrix."""
+
+    @abstractmethod
+    def overlap(self, one: Any, other: Any) -> Fraction:
+        """The inner product of the matrices of two diagrams of equal orders."""
+
+    @abstractmethod
+    def check(self, diagram: Diagram) -> None:
+        """Raise TypeError or ValueError unless this is a diagram of the group's category."""
+
+    def morphism(self, f: Diagram | Morphism) -> Morphism:
+        """The same map in this group's category: loops have their value, basis diagrams are left.
+
+        Two morphisms are one map on tensors exactly when this makes them equal. Composing,
+        ``>>`` and ``@``, and then this again, is composing maps.
+
+        Raises TypeError for diagrams of another group's family.
+
+        >>> from tannaka.category.orthogonal import O
+        >>> from tannaka.diagrams.brauer import Brauer
+        >>> print(O(3).morphism(Brauer.cup() >> Brauer.cap()))
+        3 (∅)
+        >>> print(O(1).morphism(Brauer.identity(2)))
+        (0 3 | 1 2)
+        """
+        f = self._own(f)
+        total: Sum = defaultdict(Fraction)
+        for diagram, coefficient in f.at(*self.loops).items():
+            for other, value in straightened(diagram, self.rule).items():
+                total[other] += coefficient * value
+        table = {(diagram, 0): value for diagram, value in total.items()}
+        return Morphism(f.dom, f.cod, table, n=self.loops)
+
+    def matrix(self, f: Diagram | Morphism) -> NDArray[Any]:
+        """The matrix of a diagram or morphism, of shape (n**cod, n**dom), in exact integers.
+
+        An object array of Fractions where coefficients are not whole. Raises TypeError for diagrams
+        of another group's family, SizeError when it would take more than 2 GiB.
+        """
+        f = self._own(f)
+        shape = (prod(self.shape(f.cod)), prod(self.shape(f.dom)))
+        return functor.combination(f.at(*self.loops), shape, self.entries)
+
+    def sparse(self, f: Diagram | Morphism) -> scipy.sparse.csr_array:
+        """The matrix as a SciPy array in compressed rows; of floats unless coefficients are whole.
+
+        Needs SciPy. Raises TypeError for diagrams of another group's family.
+        """
+        f = self._own(f)
+        terms = f.at(*self.loops)
+        whole = all(value.denominator == 1 for value in terms.values())
+        parts = [self.nonzeros(diagram) for diagram in terms]
+        values = [
+            entries * (int(value) if whole else float(value))
+            for value, (_, _, entries) in zip(terms.values(), parts, strict=True)
+        ]
+        none = np.zeros(0, dtype=np.int64)
+        rows = np.concatenate([none, *(rows for rows, _, _ in parts)])
+        columns = np.concatenate([none, *(columns for _, columns, _ in parts)])
+        shape = (prod(self.shape(f.cod)), prod(self.shape(f.dom)))
+        return csr((rows, columns, np.concatenate([none, *values])), shape)
+
+    def inner(self, f: Diagram | Morphism, g: Diagram | Morphism) -> Fraction:
+        """The sum over all entries of the products of the two matrices, exactly, without matrices.
+
+        It is the trace of ``g >> f.dagger()``: loops, counted. For set partitions that is n to the
+        number of blocks of their join.
+
+        >>> from tannaka.category.symmetric import S
+        >>> from tannaka.diagrams.partition import SetPartition
+        >>> S(5).inner(SetPartition.identity(2), SetPartition.swap())
+        Fraction(5, 1)
+        """
+        f, g = self._own(f), self._own(g)
+        if (f.dom, f.cod) != (g.dom, g.cod):
+            raise CompositionError(
+                f"{f} is {f.dom} -> {f.cod}, but {g} is {g.dom} -> {g.cod}: there is no inner product"
+            )
+        total = Fraction(0)
+        for one, a in f.at(*self.loops).items():
+            for other, b in g.at(*self.loops).items():
+                total += a * b * self.overlap(one, other)
+        return total
+
+    def _own(self, f: Diagram | Morphism) -> Morphism:
+        f = Morphism.of(f)
+        for diagram in f.diagrams():
+            self.check(diagram)
+        return f
+
+    def __mul__(self, other: object) -> Group:
+        """The product of groups: axes have types, 0 for this group, 1 for the other."""
+        if not isinstance(other, Group):
+            return NotImplemented
+        return PRODUCTS[0]((self, other))
 
 
 @dataclass(frozen=True)
-class Group(ABC):
-    """A group G of real n x n matrices acting on V = R^n, and on tensors by acting on every axis."""
+class MatrixGroup(Group):
+    """A group of real n x n matrices acting on V = R^n."""
 
     n: int
 
     symbol: ClassVar[str]
     """The group's name without its dimension, e.g. ``"S"``."""
-    family: ClassVar[type[Diagram]]
-    """The kind of diagram that spans its Hom spaces."""
     torch_sample: ClassVar[str]
     """PyTorch source of ``random_element(n: int) -> Tensor``, a float64 matrix, for generated files."""
+    deltas: ClassVar[bool] = True
+    """Whether a diagram of the plain family is the matrix of its deltas, without signs."""
 
     def __post_init__(self) -> None:
         what = f"the dimension of V = R^n in {self.symbol}(n)"
         object.__setattr__(self, "n", natural("n", self.n, least=1, what=what))
 
-    @abstractmethod
-    def dimension(self, k: int, l: int) -> int:
-        """The exact dimension of Hom_G(V^k, V^l), without enumerating."""
+    def word(self, name: str, value: Any) -> int:
+        """``value`` as an order, an integer >= 0."""
+        return natural_order(name, value)
 
-    @abstractmethod
-    def count(self, k: int, l: int) -> int:
-        """How many diagrams k -> l span Hom_G(V^k, V^l); equal to the dimension when n is large."""
-
-    @abstractmethod
-    def diagrams(self, k: int, l: int) -> Enumeration[Any]:
-        """The spanning diagrams k -> l, in their fixed order."""
-
-    @abstractmethod
-    def basis(self, k: int, l: int) -> Enumeration[Any]:
-        """The diagrams k -> l that form a basis, in the order of :meth:`diagrams`."""
-
-    @abstractmethod
-    def sample(self, rng: np.random.Generator | int | None = None) -> NDArray[np.float64]:
-        """A random element as an (n, n) matrix; ``rng`` is a numpy Generator or a seed."""
+    def shape(self, word: int) -> tuple[int, ...]:
+        """The sizes of ``word`` axes: n each."""
+        return (self.n,) * word
 
     @property
     def form(self) -> NDArray[np.int64]:
         """The invariant bilinear form as an (n, n) matrix; the identity, unless a group says else."""
         return np.eye(self.n, dtype=np.int64)
 
-    def matrix(self, f: Diagram | Morphism) -> NDArray[Any]:
-        """The matrix of a diagram or morphism, of shape (n**cod, n**dom), in exact integers.
+    @property
+    def loop(self) -> int:
+        """What a closed loop is worth: n, unless a group says else."""
+        return self.n
 
-        Raises TypeError for diagrams of another group's family.
+    @property
+    def loops(self) -> tuple[int, ...]:
+        """What a closed loop is worth, for the one type of axis."""
+        return (self.loop,)
+
+    @abstractmethod
+    def generators(self) -> list[NDArray[Any]]:
+        """Elements, as (n, n) matrices, that generate G, or a subgroup with the same equivariant maps."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator | int | None = None) -> NDArray[np.float64]:
+        """A random element as an (n, n) matrix; ``rng`` is a numpy Generator or a seed."""
+
+    def inverse(self, g: ArrayLike) -> NDArray[np.float64]:
+        """The inverse of an element, from the form that it keeps: g.T @ form @ g == form.
+
+        >>> from tannaka.category.symplectic import Sp
+        >>> g = Sp(4).sample(0)
+        >>> bool(np.allclose(Sp(4).inverse(g) @ g, np.eye(4)))
+        True
         """
-        for diagram in Morphism.of(f).at(self.n):
-            if not isinstance(diagram, self.family):
-                raise TypeError(
-                    f"{self} acts through {self.family.__name__} diagrams, "
-                    f"got a {type(diagram).__name__}"
-                )
-        return functor.matrix(f, self.n)
+        form = self.form
+        inverse: NDArray[np.float64] = np.linalg.inv(form) @ np.asarray(g).T @ form
+        return inverse
+
+    def entries(self, diagram: Diagram) -> NDArray[np.int64]:
+        """The matrix of one diagram, of shape (n**cod, n**dom)."""
+        return functor.matrix(diagram, self.n)
+
+    def nonzeros(self, diagram: Diagram) -> Entries:
+        """The (rows, columns, values) of the nonzero entries of one diagram's matrix."""
+        return nonzeros(diagram, self.n)
+
+    def overlap(self, one: Diagram, other: Diagram) -> Fraction:
+        """The inner product of the matrices of two diagrams of equal orders."""
+        family = self.families[0]
+        bent = [
+            _bent(family, Morphism(d.dom, d.cod, {(d, 0): 1}, n=self.loop)) for d in (one, other)
+        ]
+        closed = bent[0] >> bent[1].dagger()
+        return sum(closed.at(self.loop).values(), Fraction(0))
+
+    def check(self, diagram: Diagram) -> None:
+        """Raise TypeError for another kind of diagram, ValueError for one with another n."""
+        if not isinstance(diagram, self.families):
+            names = " and ".join(family.__name__ for family in self.families)
+            raise TypeError(f"{self} acts through {names} diagrams, got a {type(diagram).__name__}")
+        (n,) = diagram.fixed
+        if n is not None and n != self.n:
+            raise ValueError(
+                f"{self} has determinant vertices with {self.n} legs, got {n} in ({diagram})"
+            )
 
     def act(self, g: ArrayLike, x: ArrayLike, order: int) -> NDArray[Any]:
         """Act with g, of shape (n, n), on tensors x of shape (*batch, n, ..., n, channels).
@@ -110,9 +323,19 @@ class Group(ABC):
     __repr__ = __str__
 
 
-G = TypeVar("G", bound=type[Group])
-GROUPS: dict[str, type[Group]] = {}
+def _bent(family: type[Diagram], f: Morphism) -> Morphism:
+    """All inputs bent up beside the outputs: 0 -> cod + dom, the same tensor."""
+    k = f.dom
+    cups = family.from_blocks(0, 2 * k, [(i, k + i) for i in range(k)])
+    bent: Morphism = Morphism.of(cups) >> (f @ family.identity(k))
+    return bent
+
+
+G = TypeVar("G", bound=type[MatrixGroup])
+GROUPS: dict[str, type[MatrixGroup]] = {}
 """Every kind of group, by its symbol."""
+PRODUCTS: list[Callable[[Sequence[Group]], Group]] = []
+"""How to make a product of groups; ``product.py`` puts it here."""
 
 
 def register(cls: G) -> G:
@@ -121,21 +344,29 @@ def register(cls: G) -> G:
     return cls
 
 
-def group(text: str) -> Group:
-    """Find a group by its name, as it prints.
+def group(text: str | Group) -> Group:
+    """Find a group by its name, as it prints; factors of a product stand with ``x`` between.
 
     Raises ValueError for a name that is not understood, saying which groups there are.
 
     >>> from tannaka.category.orthogonal import O
     >>> group("O(3)") == O(3)
     True
+    >>> group("S(3) x O(2)")
+    S(3) x O(2)
     """
     if isinstance(text, Group):
         return text
     if not isinstance(text, str):
         raise TypeError(f"a group's name is text such as 'S(5)', got {text!r}")
-    found = re.fullmatch(r"\s*([A-Za-z]+)\s*\(\s*(-?\d+)\s*\)\s*", text)
-    if found is None or found[1] not in GROUPS:
-        known = ", ".join(f"{symbol}(n)" for symbol in sorted(GROUPS))
-        raise ValueError(f"no group is called {text!r}; the groups are {known}, n a number >= 1")
-    return GROUPS[found[1]](int(found[2]))
+    factors = []
+    for name in re.split(r"\s*[x*\N{MULTIPLICATION SIGN}]\s*", text.strip()):
+        found = re.fullmatch(r"([A-Za-z]+)\s*\(\s*(-?\d+)\s*\)", name)
+        if found is None or found[1] not in GROUPS:
+            known = ", ".join(f"{symbol}(n)" for symbol in sorted(GROUPS))
+            raise ValueError(
+                f"no group is called {text!r}; the groups are {known}, n a number >= 1, "
+                "and products such as S(3) x O(2)"
+            )
+        factors.append(GROUPS[found[1]](int(found[2])))
+    return factors[0] if len(factors) == 1 else PRODUCTS[0](factors)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tannaka.category import functor
 from tannaka.category.groups import Group
+from tannaka.category.walks import Walks
 from tannaka.diagrams.counts import readable
-from tannaka.diagrams.diagram import Diagram, order
+from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.enumeration import Enumeration
-from tannaka.diagrams.errors import SizeError
+from tannaka.diagrams.errors import CompositionError, SizeError
+from tannaka.diagrams.morphism import Morphism, exact
 from tannaka.diagrams.svg import gallery_svg
 from tannaka.diagrams.text import gallery_text
 
@@ -27,7 +31,8 @@ MAX_LISTED = 10_000_000
 class Hom:
     """The space Hom_G(V^k, V^l) of linear maps f with f g^k = g^l f for all g in G.
 
-    Raises TypeError or ValueError unless G is a group and k, l are integers >= 0.
+    k and l are orders; for a product of groups, words with the type of each axis. Raises TypeError
+    or ValueError unless G is a group and k, l are such.
 
     >>> from tannaka.category.symmetric import S
     >>> hom = Hom(S(4), 1, 1)
@@ -40,8 +45,8 @@ class Hom:
     """
 
     group: Group
-    k: int
-    l: int
+    k: Any
+    l: Any
 
     def __post_init__(self) -> None:
         if not isinstance(self.group, Group):
@@ -49,8 +54,8 @@ class Hom:
                 f"expected a group such as S(5) or O(3), got {self.group!r}; "
                 "tannaka.group('S(5)') finds one by its name"
             )
-        object.__setattr__(self, "k", order("k", self.k))
-        object.__setattr__(self, "l", order("l", self.l))
+        object.__setattr__(self, "k", self.group.word("k", self.k))
+        object.__setattr__(self, "l", self.group.word("l", self.l))
 
     @cached_property
     def dimension(self) -> int:
@@ -76,12 +81,17 @@ class Hom:
         """The spanning set, one diagram after the other, in its fixed order."""
         return iter(self.spanning)
 
-    def basis(self) -> tuple[Any, ...]:
+    def basis(self, kind: str = "diagram") -> tuple[Any, ...]:
         """Diagrams whose matrices are a basis of this space, for every n, also n < k + l.
 
         They keep the order of :meth:`diagrams`. Row i of a layer's weight belongs to the i-th.
+        ``basis("orbit")`` is :meth:`orbit_basis`, for S(n) and A(n).
         Raises SizeError for more than ten million; :attr:`independent` gives any one of them.
         """
+        if kind == "orbit":
+            return self.orbit_basis()
+        if kind != "diagram":
+            raise ValueError(f"a basis is of kind 'diagram' or 'orbit', got {kind!r}")
         return self._basis
 
     @cached_property
@@ -93,16 +103,180 @@ class Hom:
             )
         return tuple(self.independent)
 
+    def orbit_basis(self) -> tuple[Morphism, ...]:
+        """The orbit basis of S(n) and A(n): matrices of zeros and ones with disjoint entries.
+
+        For S(n), row i of this basis and of the diagram basis belong to one set partition.
+        Raises ValueError for other groups, which have infinitely many orbits of indices.
+
+        >>> from tannaka.category.symmetric import S
+        >>> [str(f) for f in Hom(S(2), 1, 1).orbit_basis()]
+        ['(0 1)', '-(0 1) + (0 | 1)']
+        """
+        parts = self.group.orbits(self.k, self.l)
+        if parts is None:
+            raise ValueError(f"{self.group} is no permutation group: it has no orbit basis")
+        if self.dimension > MAX_LISTED:
+            raise SizeError(f"{self}: that is too many orbits to list")
+        return tuple(parts)
+
+    def relations(self) -> dict[Any, Morphism]:
+        """Each spanning diagram outside the basis, as the sum of basis diagrams that it equals.
+
+        Exact, by straightening: no linear algebra. Empty when the diagrams are independent. Raises
+        SizeError for more than ten million diagrams; :meth:`reduce` does one at a time.
+
+        >>> from tannaka.category.orthogonal import O
+        >>> for diagram, equal in Hom(O(1), 2, 2).relations().items():
+        ...     print(f"{diagram}  =  {equal}")
+        0 1 | 2 3  =  (0 3 | 1 2)
+        0 2 | 1 3  =  (0 3 | 1 2)
+        """
+        if self.count > MAX_LISTED:
+            raise SizeError(
+                f"Hom({self.group}, {self.k}, {self.l}) is spanned by {readable(self.count)} "
+                "diagrams: hom.reduce(d) writes any one of them in the basis"
+            )
+        return {d: self.group.morphism(d) for d in self.diagrams() if d not in self.independent}
+
+    def reduce(self, f: Diagram | Morphism) -> Morphism:
+        """A diagram or a sum k -> l in the basis: equal sums are equal maps.
+
+        Raises CompositionError for other orders, TypeError for diagrams of another group's family.
+        """
+        if (f.dom, f.cod) != (self.k, self.l):
+            raise CompositionError(f"{f} is {f.dom} -> {f.cod}, but this is {self}")
+        return self.group.morphism(f)
+
+    def gram(self) -> NDArray[np.object_]:
+        """The inner products of the basis matrices, exact, of shape (dimension, dimension).
+
+        Entry i, j is the sum over all entries of matrix i times matrix j; counted from loops,
+        without matrices.
+
+        >>> from tannaka.category.symmetric import S
+        >>> Hom(S(3), 1, 1).gram()
+        array([[3, 3],
+               [3, 9]], dtype=object)
+        """
+        basis = self.basis()
+        out = np.empty((len(basis), len(basis)), dtype=object)
+        for i, one in enumerate(basis):
+            for j in range(i + 1):
+                out[i, j] = out[j, i] = int(self.group.overlap(one, basis[j]))
+        return out
+
+    def coefficients(self, matrix: ArrayLike) -> Morphism:
+        """The matrix as a sum of basis diagrams, exactly, where it lies in this space.
+
+        ``matrix`` has shape (n**l, n**k) and entries that are integers or Fractions. Raises
+        ValueError where it does not commute with the group: there is no such sum;
+        :meth:`project` finds the nearest one.
+
+        >>> from tannaka.category.symmetric import S
+        >>> print(Hom(S(3), 1, 1).coefficients([[5, 2, 2], [2, 5, 2], [2, 2, 5]]))
+        3 (0 1) + 2 (0 | 1)
+        """
+        given = self._entries(matrix, exactly=True)
+        found = self._projected(given)
+        back = self.group.matrix(found)
+        if any(a != b for a, b in zip(back.flat, given.flat, strict=True)):
+            raise ValueError(
+                f"the matrix does not lie in {self}: it is not equivariant; "
+                "hom.project(matrix) gives the nearest that is"
+            )
+        return found
+
+    def project(self, matrix: ArrayLike) -> NDArray[Any]:
+        """The nearest matrix in this space, by the sum of squared entries; exact for exact entries.
+
+        ``matrix`` has shape (n**l, n**k). For integers and Fractions the result has exact entries,
+        for floats it is of floats. For groups of orthogonal matrices this is the average of
+        g**l M g**-k over the group.
+
+        >>> from tannaka.category.symmetric import S
+        >>> Hom(S(2), 1, 1).project([[1.0, 2.0], [4.0, 5.0]])
+        array([[3., 3.],
+               [3., 3.]])
+        """
+        given = self._entries(matrix, exactly=False)
+        if given.dtype == object:
+            return self.group.matrix(self._projected(given))
+        basis = self.matrices().reshape(self.dimension, given.size).astype(np.float64)
+        # Least squares keeps what the squared condition of the Gram matrix would lose.
+        weights = np.linalg.lstsq(basis.T, given.ravel(), rcond=None)[0]
+        nearest: NDArray[np.float64] = (weights @ basis).reshape(given.shape)
+        return nearest
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """The shape of the matrices: (n**l, n**k)."""
+        return prod(self.group.shape(self.l)), prod(self.group.shape(self.k))
+
+    def _entries(self, matrix: ArrayLike, exactly: bool) -> NDArray[Any]:
+        given = np.asarray(matrix)
+        if given.shape != self._shape:
+            raise ValueError(
+                f"expected a matrix of shape (n^l, n^k) = {self._shape}, got shape {given.shape}"
+            )
+        if given.dtype.kind in "iub" or given.dtype == object:
+            entries = [exact(int(v) if given.dtype.kind in "iub" else v) for v in given.flat]
+            out = np.empty(given.size, dtype=object)
+            out[:] = entries
+            return out.reshape(given.shape)
+        if exactly:
+            raise TypeError(
+                f"exact coefficients need integers or Fractions, got {given.dtype}; "
+                "hom.project takes floats"
+            )
+        return given.astype(np.float64)
+
+    def _projected(self, given: NDArray[Any]) -> Morphism:
+        """The nearest sum of basis diagrams: the Gram matrix, solved over the rationals."""
+        from sympy.polys.domains import QQ
+        from sympy.polys.matrices import DomainMatrix
+
+        basis = self.basis()
+        if not basis:
+            return Morphism(self.k, self.l, {}, n=self.group.loops)
+        sides = []
+        for diagram in basis:
+            rows, columns, values = self.group.nonzeros(diagram)
+            total = sum(
+                (v * given[r, c] for r, c, v in zip(rows, columns, values.tolist(), strict=True)),
+                Fraction(0),
+            )
+            sides.append([QQ(total.numerator, total.denominator)])
+        gram = [[QQ(int(entry)) for entry in row] for row in self.gram()]
+        size = len(basis)
+        solved = DomainMatrix(gram, (size, size), QQ).lu_solve(DomainMatrix(sides, (size, 1), QQ))
+        found = [Fraction(int(x.numerator), int(x.denominator)) for (x,) in solved.to_list()]
+        table = {(d, 0): value for d, value in zip(basis, found, strict=True)}
+        return Morphism(self.k, self.l, table, n=self.group.loops)
+
+    def walks(self) -> Walks:
+        """The walks on the McKay quiver that the dimension counts.
+
+        Source: arXiv:2212.08648, the paths from the trivial representation.
+
+        >>> from tannaka.category.symmetric import S
+        >>> print(Hom(S(3), 1, 1).walks())
+        walks of 2 steps from 3 to 3: 2
+          0: 3
+          1: 3, 21
+          2: 2 x 3
+        """
+        return self.group.walks(self.k, self.l)
+
     def matrices(self) -> NDArray[np.int64]:
         """The matrices of the basis, of shape (dimension, n**l, n**k), in exact integers.
 
         Raises SizeError when they would take more than 2 GiB.
         """
-        n = self.group.n
-        functor.check_size(self.dimension, n, self.k, self.l)
-        out = np.zeros((self.dimension, n**self.l, n**self.k), dtype=np.int64)
+        functor.check_entries(self._shape, self.dimension)
+        out = np.zeros((self.dimension, *self._shape), dtype=np.int64)
         for row, diagram in enumerate(self.independent):
-            out[row] = functor.matrix(diagram, n)
+            out[row] = self.group.entries(diagram)
         return out
 
     def text(self, width: int = 80) -> str:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tannaka.category.groups import Group, register
+from tannaka.category.groups import MatrixGroup, register
+from tannaka.category.orbits import orbit
+from tannaka.category.straightening import Sum, few_blocks
+from tannaka.category.walks import Walks, move_box
 from tannaka.diagrams.counts import count_set_partitions
 from tannaka.diagrams.diagram import Diagram, order
 from tannaka.diagrams.enumerate import set_partitions
 from tannaka.diagrams.enumeration import Enumeration
+from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import SetPartition
 
 
 @register
 @dataclass(frozen=True, repr=False)
-class S(Group):
+class S(MatrixGroup):
     """The symmetric group S(n), as n x n permutation matrices.
 
     Its equivariant maps are spanned by set-partition diagrams. Those with at most n blocks are a
@@ -30,7 +35,7 @@ class S(Group):
     """
 
     symbol: ClassVar[str] = "S"
-    family: ClassVar[type[Diagram]] = SetPartition
+    families: ClassVar[tuple[type[Diagram], ...]] = (SetPartition,)
     torch_sample: ClassVar[str] = '''\
 def random_element(n: int) -> Tensor:
     """A random permutation matrix."""
@@ -52,6 +57,26 @@ def random_element(n: int) -> Tensor:
     def basis(self, k: int, l: int) -> Enumeration[SetPartition]:
         """The set-partition diagrams k -> l with at most n blocks."""
         return set_partitions(k, l, most=self.n)
+
+    def rule(self, diagram: Any) -> Sum | None:
+        """Set partitions of more than n blocks by coarser ones."""
+        return few_blocks(diagram, self.n)
+
+    def orbits(self, k: int, l: int) -> Iterator[Morphism]:
+        """The orbit of each set partition into at most n blocks."""
+        return map(orbit, self.basis(k, l))
+
+    def walks(self, k: int, l: int) -> Walks:
+        """Walks from the trivial representation (n) to itself, moving a box at each step."""
+        trivial = (self.n,)
+        return Walks(trivial, (trivial,), order("k", k) + order("l", l), move_box)
+
+    def generators(self) -> list[NDArray[np.int64]]:
+        """A transposition and the cycle of all coordinates; none for n = 1."""
+        one = np.eye(self.n, dtype=np.int64)
+        if self.n == 1:
+            return []
+        return [one[[1, 0, *range(2, self.n)]], np.roll(one, 1, axis=0)]
 
     def sample(self, rng: np.random.Generator | int | None = None) -> NDArray[np.float64]:
         """A uniformly random permutation matrix."""

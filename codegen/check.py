@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,14 @@ class EquivarianceReport:
     """What a check found: the worst relative error, and where."""
 
     group: Group
-    k: int
-    l: int
+    k: Any
+    l: Any
     error: float
     """Largest entry of f(g x) - g f(x) over the largest entry of f(x), worst sample."""
     tolerance: float
     dtype: torch.dtype
-    element: NDArray[np.float64]
-    """The group element of the worst sample."""
+    element: Any
+    """The group element of the worst sample: a matrix, or one for each factor of a product."""
     samples: int
     seed: int
     control: float | None
@@ -59,8 +60,8 @@ class EquivarianceReport:
 def equivariance_error(
     f: Callable[[Tensor], Tensor],
     group: Group | str | None = None,
-    k: int | None = None,
-    l: int | None = None,
+    k: Any = None,
+    l: Any = None,
     **options: Any,
 ) -> float:
     """The worst relative error of f(g x) = g f(x) over sampled g; arguments as below.
@@ -75,8 +76,8 @@ def equivariance_error(
 def assert_equivariant(
     f: Callable[[Tensor], Tensor],
     group: Group | str | None = None,
-    k: int | None = None,
-    l: int | None = None,
+    k: Any = None,
+    l: Any = None,
     *,
     tolerance: float | None = None,
     allow_zero: bool = False,
@@ -150,8 +151,8 @@ def check_file(path: Path) -> list[tuple[str, EquivarianceReport]]:
 def measure(
     f: Callable[[Tensor], Tensor],
     group: Group | str | None = None,
-    k: int | None = None,
-    l: int | None = None,
+    k: Any = None,
+    l: Any = None,
     *,
     in_channels: int | None = None,
     batch_shape: Sequence[int] = (2,),
@@ -177,15 +178,15 @@ def measure(
     channels = natural("in_channels", channels, least=1, what="a number of channels")
     batch_shape = tuple(natural("batch_shape", b, least=1, what="sizes") for b in batch_shape)
     rng = np.random.default_rng(seed)
-    shape = (*batch_shape, *(hom.group.n,) * hom.k, channels)
+    shape = (*batch_shape, *hom.group.shape(hom.k), channels)
 
     def call(x: NDArray[Any]) -> NDArray[Any]:
         # A copy each way: f may write into its input, or return the same memory twice.
         y = f(torch.tensor(x, device=device, dtype=dtype))
         return _output(y, hom, tuple(batch_shape))
 
-    everything = hom.dimension == hom.group.n ** (hom.k + hom.l)
-    worst, worst_element, control = -1.0, np.eye(hom.group.n), 0.0
+    everything = hom.dimension == prod((*hom.group.shape(hom.k), *hom.group.shape(hom.l)))
+    worst, worst_element, control = -1.0, None, 0.0
     for sample in range(samples):
         # Drawn in the dtype of f, so that rounding the input is not counted as an error of f.
         x = torch.from_numpy(rng.standard_normal(shape)).to(dtype).double().numpy()
@@ -222,7 +223,7 @@ def measure(
     )
 
 
-def _hom(f: object, group: Group | str | None, k: int | None, l: int | None) -> Hom:
+def _hom(f: object, group: Group | str | None, k: Any, l: Any) -> Hom:
     """The Hom space that f claims to lie in, from the arguments or else from f itself."""
     group = getattr(f, "group", None) if group is None else group
     k = getattr(f, "in_order", None) if k is None else k
@@ -244,11 +245,12 @@ def _in_channels(f: object) -> int:
     return 2
 
 
-def _element(group: Group, rng: np.random.Generator, *, moving: bool) -> NDArray[np.float64]:
+def _element(group: Group, rng: np.random.Generator, *, moving: bool) -> Any:
     """A random element; with ``moving``, not one close to the identity, if that can be had."""
     for _ in range(100 if moving else 1):
         g = group.sample(rng)
-        if np.abs(g - np.eye(group.n)).max() > 0.1:
+        factors = g if isinstance(g, tuple) else (g,)
+        if any(np.abs(factor - np.eye(len(factor))).max() > 0.1 for factor in factors):
             break
     return g
 
@@ -256,7 +258,7 @@ def _element(group: Group, rng: np.random.Generator, *, moving: bool) -> NDArray
 def _output(y: object, hom: Hom, batch_shape: tuple[int, ...]) -> NDArray[Any]:
     if not isinstance(y, Tensor):
         raise TypeError(f"the function must return a tensor, got {type(y).__name__}")
-    expected = (*batch_shape, *(hom.group.n,) * hom.l)
+    expected = (*batch_shape, *hom.group.shape(hom.l))
     if tuple(y.shape[:-1]) != expected:
         raise ValueError(
             f"the function must return a tensor of shape ({', '.join(map(str, expected))}, "
@@ -289,9 +291,9 @@ def _random_map(
 
     It sends standard normal inputs to entries of about ``scale``, whatever n and the orders are.
     """
-    n, k, l = hom.group.n, hom.k, hom.l
-    read = rng.standard_normal((n,) * k) / n ** (k / 2)
-    shape = (*(n,) * l, out_channels)
+    inner, k = hom.group.shape(hom.k), len(hom.group.shape(hom.k))
+    read = rng.standard_normal(inner) / prod(inner) ** 0.5
+    shape = (*hom.group.shape(hom.l), out_channels)
     write = scale * rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 1.5, shape)
 
     def apply(x: NDArray[Any]) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tannaka.category.groups import Group
+from tannaka.category.groups import Group, MatrixGroup
 from tannaka.category.hom import Hom
 from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.build import load_module
@@ -86,6 +86,7 @@ def generate(
     if name is None:
         name = re.sub(r"\W", "", f"{group}Linear{plan.dom}To{plan.cod}")
     _check_identifier(name)
+    assert isinstance(group, MatrixGroup)  # lower has refused all others
     source = standalone(plan, kernel, name, group)
     _check_free(name, source)
     return GeneratedCode(name, source, plan)

@@ -12,13 +12,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, get_args
 
+from tannaka.category.groups import MatrixGroup
 from tannaka.category.hom import Hom
 from tannaka.codegen.notation import Reduce
 from tannaka.codegen.plan import INPUT, Contract, Embed, Mix, Plan, Step, Zeros, renamed
 from tannaka.codegen.trace import axes_of, verify
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram, natural
-from tannaka.diagrams.errors import SizeError
+from tannaka.diagrams.errors import BackendError, SizeError
 from tannaka.diagrams.factorisation import factor
 from tannaka.diagrams.partition import SetPartition
 
@@ -49,6 +50,7 @@ def lower(
             f"{hom}: a layer is compiled from all its diagrams, at most {MAX_DIAGRAMS:,}; "
             "take smaller orders"
         )
+    check_deltas(hom)
     # Where no vector is fixed by the group there is no bias: None, not a parameter without entries.
     bias_basis = (Hom(hom.group, 0, hom.l).basis() or None) if bias else None
     return lower_diagrams(
@@ -60,6 +62,21 @@ def lower(
         cod=hom.l,
         group=str(hom.group),
         reduce=reduce,
+    )
+
+
+def check_deltas(hom: Hom) -> None:
+    """Raise BackendError unless every basis diagram is a product of deltas: others are not compiled."""
+    group = hom.group
+    if not isinstance(group, MatrixGroup) or not group.deltas:
+        reason = "typed axes" if not isinstance(group, MatrixGroup) else "signs and forms"
+    elif not all(isinstance(diagram, group.families[0]) for diagram in hom.basis()):
+        reason = "determinant vertices"
+    else:
+        return
+    raise BackendError(
+        f"{hom}: layers with {reason} are not compiled yet; "
+        "hom.matrices() and group.sparse(diagram) give the maps themselves"
     )
 
 

@@ -106,12 +106,12 @@ class EquivariantLinear(nn.Module):
     @property
     def in_order(self) -> int:
         """The order of the input."""
-        return self.hom.k
+        return self.plan.dom
 
     @property
     def out_order(self) -> int:
         """The order of the output."""
-        return self.hom.l
+        return self.plan.cod
 
     @property
     def in_channels(self) -> int:

@@ -6,7 +6,7 @@ import textwrap
 from importlib.metadata import version
 from string import Template
 
-from tannaka.category.groups import Group
+from tannaka.category.groups import MatrixGroup
 from tannaka.codegen.notation import formula, shape
 from tannaka.codegen.plan import Plan, initial_bound, signature
 from tannaka.diagrams.partition import SetPartition
@@ -175,7 +175,7 @@ if __name__ == "__main__":
 ''')
 
 
-def standalone(plan: Plan, kernel: str, name: str, group: Group) -> str:
+def standalone(plan: Plan, kernel: str, name: str, group: MatrixGroup) -> str:
     """The whole file, as source text; ``kernel`` is what a backend wrote for the plan."""
     n, bias = group.n, plan.bias_basis is not None
     sizes = (n, plan.dom, plan.cod, plan.in_channels, plan.out_channels)

@@ -222,7 +222,7 @@ class BilabelledGraph(Diagram):
         """
         return type(self)(self.vertices, self.edges, self.inputs, self.outputs)
 
-    def written(self, at: Sequence[int]) -> str:
+    def written(self, at: Sequence[object]) -> str:
         """The labels of each vertex between bars, * for none, then the edges; labels as in ``at``."""
         words = [" ".join(str(at[i]) for i in block) for block in self.blocks]
         words += ["*"] * (self.vertices - len(words))

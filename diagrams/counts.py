@@ -61,8 +61,11 @@ def count_jellyfish_diagrams(
     )
 
 
-def count_brauer_diagrams(size: int, chain: int | None = None) -> int:
+def count_brauer_diagrams(size: int, chain: int | None = None, *, nest: int | None = None) -> int:
     """How many perfect matchings of ``size`` points have no ``chain + 1`` pairwise non-nesting edges.
+
+    Or, with ``nest``, how many have no ``nest + 1`` edges each inside the next: the sum of f(shape)
+    over the partitions of ``size`` with at most 2 ``nest`` parts, where parts come in equal pairs.
 
     Without a bound: (size - 1)!!. With one, by the Robinson-Schensted-Knuth correspondence, the
     sum of f(2 * shape) over the partitions ``shape`` of size/2 with at most ``chain`` parts, where
@@ -70,8 +73,21 @@ def count_brauer_diagrams(size: int, chain: int | None = None) -> int:
 
     >>> count_brauer_diagrams(8), count_brauer_diagrams(8, chain=3), count_brauer_diagrams(7)
     (105, 91, 0)
+    >>> count_brauer_diagrams(8, nest=1), count_brauer_diagrams(8, nest=2)
+    (14, 84)
     """
-    return count_grood_diagrams(size, 0, chain)
+    if nest is None or nest >= size // 2 or size % 2:
+        return count_grood_diagrams(size, 0, chain)
+    shapes = count_integer_partitions(size // 2, nest)
+    if shapes > MAX_SHAPES:
+        raise SizeError(
+            f"counting matchings of {size} points without {nest + 1} nested edges takes a sum over "
+            f"{readable(shapes)} partitions: take fewer points or a smaller n"
+        )
+    return sum(
+        standard_tableaux(tuple(part for part in shape for _ in range(2)))
+        for shape in integer_partitions(size // 2, nest)
+    )
 
 
 def count_grood_diagrams(size: int, n: int, chain: int | None = None) -> int:

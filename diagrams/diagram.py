@@ -240,7 +240,7 @@ class Diagram(ABC):
 
     __rmul__ = __mul__
 
-    def _parts(self, at: Sequence[int]) -> tuple[list[list[int]], list[int | None]]:
+    def _parts(self, at: Sequence[Any]) -> tuple[list[list[Any]], list[Any]]:
         """The blocks, and the legs of the determinant vertex; vertex v is called ``at[v]``."""
         return [[at[v] for v in block] for block in self.blocks], []
 
@@ -255,7 +255,7 @@ class Diagram(ABC):
     def __str__(self) -> str:
         return self.written(range(self.top + self.bottom))
 
-    def written(self, at: Sequence[int]) -> str:
+    def written(self, at: Sequence[object]) -> str:
         """The diagram's text, with vertex v called ``at[v]``.
 
         >>> from tannaka.diagrams.partition import SetPartition

@@ -17,6 +17,7 @@ from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.jellyfish import Jellyfish
 from tannaka.diagrams.labellings import JellyfishDiagrams, SetPartitions
 from tannaka.diagrams.matchings import BrauerDiagrams, GroodDiagrams, WalledBrauerDiagrams
+from tannaka.diagrams.nestings import NestedBrauerDiagrams
 from tannaka.diagrams.partition import SetPartition
 from tannaka.diagrams.products import Family, TypedDiagrams
 from tannaka.diagrams.typed import Typed
@@ -87,8 +88,13 @@ def jellyfish_diagrams(
     return JellyfishDiagrams(dom, cod, n, most, covered=covered)
 
 
-def brauer_diagrams(dom: int, cod: int, chain: int | None = None) -> Enumeration[Brauer]:
+def brauer_diagrams(
+    dom: int, cod: int, chain: int | None = None, *, nest: int | None = None
+) -> Enumeration[Brauer]:
     """The Brauer diagrams dom -> cod, or those without ``chain + 1`` pairwise non-nesting edges.
+
+    Or, with ``nest``, those without ``nest + 1`` edges each inside the next. Raises ValueError where
+    both are asked for.
 
     Edges (a, b), (c, d) with a < b, c < d do not nest when a < c and b < d. In lexicographic order
     of the edges; none when dom + cod is odd.
@@ -102,7 +108,11 @@ def brauer_diagrams(dom: int, cod: int, chain: int | None = None) -> Enumeration
     >>> brauer_diagrams(12, 12, chain=3).count
     834086421
     """
-    return BrauerDiagrams(dom, cod, chain)
+    if nest is None:
+        return BrauerDiagrams(dom, cod, chain)
+    if chain is not None:
+        raise ValueError("matchings are bounded in their chains or in their nests, not in both")
+    return NestedBrauerDiagrams(dom, cod, nest)
 
 
 def grood_diagrams(dom: int, cod: int, n: int, chain: int | None = None) -> Enumeration[Grood]:

@@ -34,7 +34,11 @@ class EquivarianceError(TannakaError, AssertionError):
     """A function that was asserted to be equivariant is not, or the check could not have told."""
 
 
-EXTRAS = {"torch": ("PyTorch", "torch"), "hypothesis": ("Hypothesis", "testing")}
+EXTRAS = {
+    "torch": ("PyTorch", "torch"),
+    "hypothesis": ("Hypothesis", "testing"),
+    "scipy": ("SciPy", "sparse"),
+}
 """By the name of an optional package: what it is called, and the extra that installs it."""
 
 

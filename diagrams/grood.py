@@ -186,7 +186,7 @@ class Grood(Diagram):
         whole, _ = (first @ second).then(rest)
         return _folded(whole, a, b, 0)
 
-    def _parts(self, at: Sequence[int]) -> tuple[list[list[int]], list[int | None]]:
+    def _parts(self, at: Sequence[Any]) -> tuple[list[list[Any]], list[Any]]:
         return [[at[v] for v in pair] for pair in self.pairs], [at[v] for v in self.legs]
 
     @classmethod

@@ -205,7 +205,7 @@ class Jellyfish(Diagram):
         whole, _ = (first @ second).then(one(left.cod) @ SetPartition.swap(a, right.cod) @ one(b))
         return _folded(whole, a, b, 0)
 
-    def _parts(self, at: Sequence[int]) -> tuple[list[list[int]], list[int | None]]:
+    def _parts(self, at: Sequence[Any]) -> tuple[list[list[Any]], list[Any]]:
         return [[at[v] for v in block] for block in self.blocks], list(self.legs)
 
     @classmethod

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import operator
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from math import prod
 from numbers import Rational
@@ -114,6 +114,14 @@ class Morphism:
         if not hasattr(diagram, "then"):
             raise TypeError(f"expected a diagram or a morphism, got {type(diagram).__name__}")
         return Morphism(diagram.dom, diagram.cod, {(diagram, 0): 1})
+
+    def diagrams(self) -> tuple[Diagram, ...]:
+        """The diagrams of the sum, each once, in the order of their text."""
+        return tuple(sorted({diagram for diagram, _ in self._table}, key=str))
+
+    def items(self) -> Iterator[tuple[Diagram, Powers, Fraction]]:
+        """The terms as (diagram, power of each symbol, coefficient)."""
+        return ((diagram, powers, value) for (diagram, powers), value in self._table.items())
 
     @property
     def terms(self) -> dict[Diagram, sympy.Expr]:
@@ -242,12 +250,12 @@ class Morphism:
 
     def svg(self) -> str:
         """Draw as a self-contained SVG picture: coefficients and diagrams in one line."""
-        return sum_svg(self._written(), title=str(self))
+        return sum_svg(self.written_terms(), title=str(self))
 
     def _repr_mimebundle_(self, **_: object) -> Mapping[str, str]:
         return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
 
-    def _written(self) -> list[tuple[str, Diagram]]:
+    def written_terms(self) -> list[tuple[str, Diagram]]:
         """The terms as (coefficient, diagram), in the order of the diagrams' text."""
         by_diagram: dict[Diagram, list[tuple[Powers, Fraction]]] = defaultdict(list)
         for (diagram, powers), value in self._table.items():
@@ -258,7 +266,7 @@ class Morphism:
         ]
 
     def __str__(self) -> str:
-        parts = [f"{coefficient}({diagram})" for coefficient, diagram in self._written()]
+        parts = [f"{coefficient}({diagram})" for coefficient, diagram in self.written_terms()]
         return " + ".join(parts).replace("+ -", "- ") or "0"
 
     def __repr__(self) -> str:

@@ -211,7 +211,7 @@ class Typed(Diagram):
         factors = [f.juxtapositions(g) for f, g in _pairs(left, right)]
         return _expanded(left.dom + right.dom, left.cod + right.cod, factors)
 
-    def written(self, at: Sequence[int]) -> str:
+    def written(self, at: Sequence[object]) -> str:
         """The texts of the parts between double bars, with vertex v called ``at[v]``."""
         kinds = range(len(self.parts))
         texts = [self.parts[t].written([at[v] for v in self.vertices(t)]) for t in kinds]

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from tannaka import errors as errors
     from tannaka import nn as nn
     from tannaka import testing as testing
+    from tannaka.category.alternating import A as A
     from tannaka.category.groups import Group as Group
     from tannaka.category.groups import group as group
     from tannaka.category.hom import Hom as Hom
+    from tannaka.category.orthogonal import SO as SO
     from tannaka.category.orthogonal import O as O
+    from tannaka.category.product import Product as Product
     from tannaka.category.symmetric import S as S
+    from tannaka.category.symplectic import Sp as Sp
     from tannaka.codegen.generate import GeneratedCode as GeneratedCode
     from tannaka.codegen.generate import generate as generate
     from tannaka.diagrams.bilabelled import BilabelledGraph as BilabelledGraph
@@ -40,6 +44,10 @@ if TYPE_CHECKING:
 # Where each name lives: it is imported when first asked for, so that ``import tannaka`` and
 # ``import tannaka.diagrams`` open at once.
 _HOMES = {
+    "A": "tannaka.category",
+    "Product": "tannaka.category",
+    "SO": "tannaka.category",
+    "Sp": "tannaka.category",
     "BilabelledGraph": "tannaka.diagrams.bilabelled",
     "Brauer": "tannaka.diagrams.brauer",
     "Diagram": "tannaka.diagrams.diagram",

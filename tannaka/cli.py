@@ -27,19 +27,24 @@ from tannaka.diagrams.tikz import gallery_tikz
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Orders(click.ParamType[int]):
-    """A tensor order."""
+class _Orders(click.ParamType[Any]):
+    """A tensor order, or types of axes with commas: "0,1", "0," for one axis, "," for none."""
 
     name = "order"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        try:
-            number = int(value)
-        except ValueError:
-            number = -1
-        if number < 0:
-            self.fail(f"{value!r} is not an order, an integer >= 0", param, ctx)
-        return number
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        words = [word.strip() for word in str(value).split(",")]
+        typed = len(words) > 1
+        words = words[:-1] if typed and not words[-1] else words
+        words = [word for word in words if word] if typed and not any(words) else words
+        if not all(word.isdecimal() for word in words):
+            self.fail(
+                f"{value!r} is not an order, an integer >= 0, nor types of axes such as 0,1",
+                param,
+                ctx,
+            )
+        numbers = tuple(map(int, words))
+        return numbers if typed else numbers[0]
 
 
 @contextmanager
@@ -78,7 +83,8 @@ def _hom_arguments(command: F) -> F:
 def main() -> None:
     """Name a symmetry group, get its equivariant linear layers.
 
-    GROUP is a name such as "S(5)" or "O(3)"; K and L are the orders of input and output.
+    GROUP is a name such as "S(5)" or "SO(3)"; K and L are the orders of input and output. For a
+    product such as "S(5) x O(3)" they are types of axes, 0,1 for one axis of each.
     """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import combinations, permutations, product
 from math import comb, factorial
@@ -43,6 +43,28 @@ def determinant_tensor(
                 for free in range(n if None in legs else 1)
             )
     return entries
+
+
+def symplectic_tensor(
+    pairs: Iterable[Sequence[int]], cod: int, size: int, n: int
+) -> NDArray[np.int64]:
+    """A flat array over all index tuples: deltas for edges across, the form for edges within a row,
+    from left to right, and no further signs."""
+    form = symplectic_form(n).astype(np.int64)
+    entries = [
+        int(
+            np.prod(
+                [
+                    x[a] == x[b]
+                    if min(a, b) < cod <= max(a, b)
+                    else form[x[min(a, b)], x[max(a, b)]]
+                    for a, b in pairs
+                ]
+            )
+        )
+        for x in product(range(n), repeat=size)
+    ]
+    return np.array(entries, dtype=np.int64)
 
 
 def homomorphisms(
@@ -98,17 +120,39 @@ def dense_layer(
 
 
 def generators(symbol: str, n: int) -> list[NDArray[Any]]:
-    """Matrices that generate S(n), or a dense subgroup of O(n)."""
+    """Matrices that generate S(n) or A(n), or a dense subgroup of O(n), SO(n), Sp(n)."""
     if symbol == "S":
         swap, cycle = np.eye(n), np.roll(np.eye(n), 1, axis=0)
         swap[:2] = swap[:2][::-1]
         return [swap, cycle]
+    if symbol == "A":
+        cycles = []
+        for i in range(n - 2):
+            cycles.append(np.eye(n))
+            cycles[-1][i : i + 3] = np.roll(cycles[-1][i : i + 3], 1, axis=0)
+        return cycles or [np.eye(n)]
     rng = np.random.default_rng(7)
+    draws = rng.standard_normal((2, n, n))
+    if symbol == "Sp":
+        # Two generic unitary elements, which are orthogonal, and a squeeze, which is not.
+        form = symplectic_form(n)
+        skew = [a - a.T for a in draws]
+        squeeze = np.eye(n)
+        squeeze[0, 0], squeeze[1, 1] = 1.25, 0.8
+        return [*(_cayley((a + form.T @ a @ form) / 2) for a in skew), squeeze]
     # Two generic rotations generate a dense subgroup of SO(n); a reflection does the rest.
-    skew = [a - a.T for a in rng.standard_normal((2, n, n))]
+    rotations = [_cayley(a - a.T) for a in draws]
     reflection = np.eye(n)
     reflection[0, 0] = -1
-    return [_cayley(a) for a in skew] + [reflection]
+    return rotations if symbol == "SO" else [*rotations, reflection]
+
+
+def symplectic_form(n: int) -> NDArray[np.float64]:
+    """Blocks ((0, 1), (-1, 0)) down the diagonal."""
+    form = np.zeros((n, n))
+    for i in range(0, n, 2):
+        form[i, i + 1], form[i + 1, i] = 1, -1
+    return form
 
 
 def _cayley(skew: NDArray[Any]) -> NDArray[Any]:
@@ -128,18 +172,40 @@ def kron_power(g: NDArray[Any], order: int) -> NDArray[Any]:
 def null_space_dimension(symbol: str, n: int, order: int) -> int:
     """The dimension of {F : F g^k = g^l F for all generators g}, k + l = order, from the spectrum.
 
-    Our generators are orthogonal, so the constraint is (g^l (x) g^k) vec F = vec F, in C order: one
-    and the same for every split of the order.
+    Generators of S, A, O and SO are orthogonal, so the constraint is (g^l (x) g^k) vec F = vec F, in
+    C order: one and the same for every split of the order. For Sp this is the split 0 -> order.
     """
-    size = n**order
-    total: NDArray[Any] = np.zeros((size, size))
-    for g in generators(symbol, n):
-        constraint = kron_power(g, order) - np.eye(size)
-        total += constraint.T @ constraint
+    return equivariant_maps([(g,) for g in generators(symbol, n)], (), (0,) * order)
+
+
+def equivariant_maps(
+    elements: Sequence[Sequence[NDArray[Any]]], k: Sequence[int], l: Sequence[int]
+) -> int:
+    """The dimension of {F : F g^k = g^l F for all elements g}, from the spectrum of the constraint.
+
+    An element is a tuple of matrices, and ``k``, ``l`` say which of them acts on each axis.
+    """
+    size = 1
+    total: NDArray[Any] | None = None
+    for element in elements:
+        left, right = (_kron([element[kind] for kind in word]) for word in (l, k))
+        size = len(left) * len(right)
+        constraint = np.kron(left, np.eye(len(right))) - np.kron(np.eye(len(left)), right.T)
+        square = constraint.T @ constraint
+        total = square if total is None else total + square
+    if total is None:
+        return size
     values = np.linalg.eigvalsh(total)
-    zeros = int((values < 1e-9).sum())
-    assert zeros == size or values[zeros] > 1e-6, "no gap: the null space is not well determined"
+    zeros = int((values < 1e-9 * max(1.0, values[-1])).sum())
+    assert zeros == size or values[zeros] > 1e-7, "no gap: the null space is not well determined"
     return zeros
+
+
+def _kron(factors: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    product: NDArray[Any] = np.eye(1)
+    for factor in factors:
+        product = np.kron(product, factor)
+    return product
 
 
 def rank_mod_p(rows: NDArray[np.int64]) -> int:
@@ -171,9 +237,52 @@ def permutation_dimension(n: int, size: int) -> int:
     return sum(stirling2(size, blocks) for blocks in range(min(n, size) + 1))
 
 
+def alternating_dimension(n: int, size: int) -> int:
+    """The average of fix(g)^size over the even permutations g, by counting cycle types."""
+    total = 0
+    for cycles in _cycle_types(n, n):
+        sign = (-1) ** (n - len(cycles))
+        if sign == 1 or n == 1:
+            classes = factorial(n)
+            for length, times in Counter(cycles).items():
+                classes //= length**times * factorial(times)
+            total += classes * cycles.count(1) ** size
+    return total // max(factorial(n) // 2, 1)
+
+
+def _cycle_types(n: int, largest: int) -> list[list[int]]:
+    if n == 0:
+        return [[]]
+    return [
+        [first, *rest]
+        for first in range(1, min(n, largest) + 1)
+        for rest in _cycle_types(n - first, first)
+    ]
+
+
+def special_orthogonal_dimension(n: int, size: int) -> int:
+    """Walks as for O(n), back to the empty partition or to the single column of n boxes."""
+    walks = _box_walks(size, lambda shape: _two_columns(shape) <= n)
+    return walks[()] + walks[(1,) * n]
+
+
+def symplectic_dimension(n: int, size: int) -> int:
+    """Walks through partitions with at most n/2 rows."""
+    return _box_walks(size, lambda shape: len(shape) <= n // 2)[()]
+
+
 def orthogonal_dimension(n: int, size: int) -> int:
     """Walks of length ``size`` from the empty partition back to it, adding or removing a box at a
     time, through partitions whose first two columns have at most n boxes together."""
+    return _box_walks(size, lambda shape: _two_columns(shape) <= n)[()]
+
+
+def _two_columns(shape: tuple[int, ...]) -> int:
+    return sum(row >= 1 for row in shape) + sum(row >= 2 for row in shape)
+
+
+def _box_walks(size: int, allowed: Callable[[tuple[int, ...]], bool]) -> Counter[tuple[int, ...]]:
+    """How many walks from the empty partition, a box more or less at a time, end at each."""
     walks: Counter[tuple[int, ...]] = Counter({(): 1})
     for _ in range(size):
         after: Counter[tuple[int, ...]] = Counter()
@@ -184,11 +293,10 @@ def orthogonal_dimension(n: int, size: int) -> int:
                     rows[i] += step
                     moved = tuple(row for row in rows if row)
                     legal = min(rows) >= 0 and sorted(rows, reverse=True) == rows
-                    columns = sum(row >= 1 for row in moved) + sum(row >= 2 for row in moved)
-                    if legal and columns <= n:
+                    if legal and allowed(moved):
                         after[moved] += count
         walks = after
-    return walks[()]
+    return walks
 
 
 def all_set_partitions(size: int) -> list[list[list[int]]]:

@@ -27,6 +27,7 @@ from tannaka.diagrams.enumerate import (
 from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.unions import Union
 
 SUB_FAMILIES: dict[str, dict[str, Any]] = {
     "all": {},
@@ -363,3 +364,44 @@ def test_what_is_too_large_to_count_says_so() -> None:
         with pytest.raises(SizeError, match=r"takes a sum over [0-9,]+ "):
             call()
     assert repr(brauer_diagrams(200, 200, chain=30)).startswith("<diagrams, too many to count, 200")
+
+
+@pytest.mark.parametrize("size", range(0, 10, 2))
+@pytest.mark.parametrize("nest", range(5))
+def test_bounded_nests_are_what_the_condition_leaves(size: int, nest: int) -> None:
+    def deepest(pairs: Any) -> int:
+        return max(
+            count
+            for count in range(len(pairs) + 1)
+            if any(
+                all(a[1] > b[1] for a, b in combinations(chosen, 2))
+                for chosen in combinations(pairs, count)
+            )
+        )
+
+    space = brauer_diagrams(size // 2, size - size // 2, nest=nest)
+    wanted = [d for d in brauer_diagrams(size // 2, size - size // 2) if deepest(d.pairs) <= nest]
+    assert list(space) == wanted
+    assert space.count == count_brauer_diagrams(size, nest=nest) == len(wanted)
+    for number, diagram in enumerate(wanted):
+        assert space[number] == diagram
+        assert space.index(diagram) == number
+        assert diagram in space
+    assert all(d in space for d in (space.sample(seed) for seed in range(5 * bool(wanted))))
+
+
+def test_chains_and_nests_are_not_bounded_together() -> None:
+    with pytest.raises(ValueError, match="not in both"):
+        brauer_diagrams(2, 2, chain=1, nest=1)
+    assert list(brauer_diagrams(1, 2, nest=1)) == []
+
+
+def test_unions_go_family_by_family() -> None:
+    space = Union(set_partitions(2, 2, most=2), jellyfish_diagrams(2, 2, 3))
+    listed = list(space)
+    assert space.count == len(listed) == len(set(listed))
+    assert [space.index(d) for d in listed] == list(range(space.count))
+    assert [space[i] for i in range(space.count)] == listed
+    assert SetPartition.identity(1) not in space
+    drawn = Counter(type(space.sample(seed)).__name__ for seed in range(200))
+    assert len(drawn) == 2

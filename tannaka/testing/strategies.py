@@ -6,17 +6,15 @@ diagrams, its identities, swaps, cups and caps. :func:`category` finds it for a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from tannaka.category import Group
-from tannaka.category.groups import GROUPS
+from tannaka.category import Group, Product
+from tannaka.category.groups import GROUPS, MatrixGroup
 from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram
@@ -300,12 +298,24 @@ def morphisms(draw: st.DrawFn, family: type[Diagram] | Category, dom: Any, cod: 
     return total
 
 
-def groups(most: int = 5) -> st.SearchStrategy[Group]:
-    """Groups of every kind, with n from 1 to ``most``."""
-    kinds = st.sampled_from(list(GROUPS.values()))
-    return st.builds(lambda kind, n: kind(n), kinds, st.integers(1, most))
+@st.composite
+def groups(draw: st.DrawFn, most: int = 5, kinds: Sequence[str] | None = None) -> MatrixGroup:
+    """Groups of the given kinds, by their symbols, or of every kind, with n from 1 to ``most``."""
+    kind = draw(st.sampled_from(sorted(GROUPS) if kinds is None else kinds))
+    n = draw(
+        st.integers(1, max(most // 2, 1)).map(lambda m: 2 * m)
+        if kind == "Sp"
+        else st.integers(1, most)
+    )
+    return GROUPS[kind](n)
 
 
-def elements(group: Group) -> st.SearchStrategy[NDArray[np.float64]]:
-    """Random elements of a group, as (n, n) matrices."""
+@st.composite
+def products(draw: st.DrawFn, most: int = 3, count: int = 2) -> Product:
+    """Products of ``count`` groups of every kind, with n from 1 to ``most`` (2 for Sp at least)."""
+    return Product(tuple(draw(groups(most)) for _ in range(count)))
+
+
+def elements(group: Group) -> st.SearchStrategy[Any]:
+    """Random elements of a group: (n, n) matrices, or tuples of them for a product."""
     return st.integers(0, 2**32 - 1).map(group.sample)

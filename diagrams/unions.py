@@ -1,0 +1,51 @@
+"""Enumerations one after the other: families that span a Hom space together."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from tannaka.diagrams.enumeration import Enumeration
+
+
+class Union(Enumeration[Any]):
+    """The diagrams of several disjoint families dom -> cod, family by family.
+
+    >>> from tannaka.diagrams.enumerate import brauer_diagrams, grood_diagrams
+    >>> Union(brauer_diagrams(1, 1), grood_diagrams(1, 1, 2))
+    <2 diagrams 1 -> 1: Brauer diagrams; Brauer-Grood diagrams, 2 legs>
+    """
+
+    def __init__(self, *spaces: Enumeration[Any]) -> None:
+        self.spaces = spaces
+        (self.dom, self.cod), *_ = {(space.dom, space.cod) for space in spaces}
+
+    def _total(self) -> int:
+        return sum(space.count for space in self.spaces)
+
+    def __iter__(self) -> Iterator[Any]:
+        return chain.from_iterable(self.spaces)
+
+    def _at(self, rank: int) -> Any:
+        for space in self.spaces:
+            if rank < space.count:
+                break
+            rank -= space.count
+        return space[rank]
+
+    def _rank(self, diagram: Any) -> int | None:
+        before = 0
+        for space in self.spaces:
+            if diagram in space:
+                return before + space.index(diagram)
+            before += space.count
+        return None
+
+    def _draw(self, rng: random.Random) -> Any:
+        (space,) = rng.choices(self.spaces, [space.count for space in self.spaces])
+        return space.sample(rng)
+
+    def _conditions(self) -> str:
+        return "; ".join(space._conditions() for space in self.spaces)
