@@ -52,6 +52,15 @@ class Brauer(Diagram):
         object.__setattr__(self, "pairs", tuple(sorted((min(e), max(e)) for e in edges)))
 
     @classmethod
+    def _made(cls, dom: int, cod: int, pairs: tuple[tuple[int, int], ...]) -> Self:
+        """Build from edges that are in order by construction; nothing looks at them again."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "dom", dom)
+        object.__setattr__(made, "cod", cod)
+        object.__setattr__(made, "pairs", pairs)
+        return made
+
+    @classmethod
     def from_blocks(cls, dom: int, cod: int, blocks: Iterable[Iterable[int]]) -> Self:
         """Build from the edges, in any order."""
         return cls(dom, cod, tuple(map(tuple, blocks)))  # type: ignore[arg-type]
@@ -77,12 +86,52 @@ class Brauer(Diagram):
         >>> Brauer.cup().then(Brauer.cap())
         (Brauer(dom=0, cod=0, pairs=()), 1)
         """
-        check_composable(self, other)
-        if type(other) is not type(self):
+        if type(other) is not type(self) or other.dom != self.cod:
+            check_composable(self, other)
             composite, (closed,) = single(self.composites(other), lambda: f"({self}) >> ({other})")
             return composite, closed
-        composite, loops = self.partition.then(other.partition)
-        return type(self).from_blocks(self.dom, other.cod, composite.blocks), loops
+        # The other's vertices keep their numbers, this diagram's come after them; its outputs and
+        # the other's inputs are one row, the middle. Paths run from end to end through the middle.
+        top, middle, bottom = other.cod, self.cod, self.dom
+        above, below = [-1] * (top + middle), [-1] * (middle + bottom)
+        for a, b in other.pairs:
+            above[a], above[b] = b, a
+        for a, b in self.pairs:
+            below[a], below[b] = b, a
+        fresh = [True] * middle
+        found = [-1] * (top + bottom)
+        pairs = []
+        for start in range(top + bottom):
+            if found[start] >= 0:
+                continue
+            upper = start < top
+            at = above[start] if upper else below[start - top + middle]
+            while True:
+                # Here ``at`` is where an edge of the upper, or the lower, diagram has led.
+                if upper:
+                    if at < top:
+                        break
+                    fresh[at - top] = False
+                    at, upper = below[at - top], False
+                else:
+                    if at >= middle:
+                        at += top - middle
+                        break
+                    fresh[at] = False
+                    at, upper = above[at + top], True
+            found[at] = start
+            pairs.append((start, at))
+        loops = 0
+        for start in range(middle):
+            if fresh[start]:
+                loops += 1
+                at = start
+                while fresh[at]:
+                    fresh[at] = False
+                    at = below[at]
+                    fresh[at] = False
+                    at = above[at + top] - top
+        return self._made(bottom, top, tuple(pairs)), loops
 
     def tensor(self, other: Self) -> Self:
         """Put ``other`` to the right; its matrix is the Kronecker product of the two.

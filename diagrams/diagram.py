@@ -44,6 +44,8 @@ def order(name: str, value: object) -> int:
 
 def natural(name: str, value: object, *, least: int, what: str) -> int:
     """Return ``value`` as an integer >= ``least``; bool, float and text are refused."""
+    if type(value) is int and value >= least:
+        return value
     wanted = f"{name} must be {what}, an integer >= {least}, got {value!r}"
     if isinstance(value, bool):
         raise TypeError(wanted)

@@ -15,7 +15,7 @@ from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.graphs import BilabelledGraphs
 from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.jellyfish import Jellyfish
-from tannaka.diagrams.labellings import JellyfishDiagrams, SetPartitions
+from tannaka.diagrams.labellings import GrowthStrings, JellyfishDiagrams, SetPartitions
 from tannaka.diagrams.matchings import BrauerDiagrams, GroodDiagrams, WalledBrauerDiagrams
 from tannaka.diagrams.nestings import NestedBrauerDiagrams
 from tannaka.diagrams.partition import SetPartition
@@ -55,7 +55,8 @@ def set_partitions(
     >>> set_partitions(5, 5, planar=True).count
     16796
     """
-    return SetPartitions(
+    free = not (even or planar) and largest is None and through is None and colours is None
+    return (GrowthStrings if free else SetPartitions)(
         dom,
         cod,
         most,

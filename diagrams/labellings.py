@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 from tannaka.diagrams.automaton import Automaton, Move
@@ -117,6 +117,53 @@ class SetPartitions(Automaton[SetPartition]):
         words += [] if self.through is None else [f"{self.through} through-blocks"]
         words += [f"colours {self.colours}"] if len(set(self.colours)) > 1 else []
         return ", ".join(words)
+
+
+class GrowthStrings(SetPartitions):
+    """All set partitions with at most so many blocks. A state is the number of blocks so far."""
+
+    @property
+    def _start(self) -> int:
+        return 0
+
+    def _moves(self, state: int) -> Sequence[Move]:
+        return [(b, max(state, b + 1)) for b in range(min(state + 1, self.most))]
+
+    def _accepts(self, state: int) -> bool:
+        return True
+
+    def _key(self, state: int) -> int:
+        return state
+
+    def __iter__(self) -> Iterator[SetPartition]:
+        dom, cod = self.dom, self.cod
+        for labels in growth_strings(self.size, self.most):
+            yield SetPartition._made(dom, cod, labels)
+
+
+def growth_strings(size: int, most: int) -> Iterator[tuple[int, ...]]:
+    """The restricted growth strings with labels below ``most``, in lexicographic order.
+
+    >>> list(growth_strings(3, 2))
+    [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1)]
+    """
+    if not size:
+        yield ()
+        return
+    # How many blocks there are before each point; the last point takes all its labels at once.
+    labels, blocks = [0] * size, [0, *[1] * (size - 1)]
+    while True:
+        head = tuple(labels[:-1])
+        for last in range(min(blocks[-1] + 1, most)):
+            yield (*head, last)
+        i = size - 2
+        while i > 0 and labels[i] >= min(blocks[i], most - 1):
+            i -= 1
+        if i <= 0:
+            return
+        labels[i] += 1
+        labels[i + 1 :] = [0] * (size - i - 1)
+        blocks[i + 1 :] = [max(blocks[i], labels[i] + 1)] * (size - i - 1)
 
 
 class JellyfishDiagrams(Automaton[Jellyfish]):

@@ -165,8 +165,15 @@ class BrauerDiagrams(_Matchings[Brauer]):
     def __init__(self, dom: int, cod: int, chain: int | None) -> None:
         super().__init__(dom, cod, 0, chain)
 
+    def __iter__(self) -> Iterator[Brauer]:
+        if self._most is not None or self.size % 2:
+            yield from super().__iter__()
+            return
+        for edges in matchings(self.size):
+            yield Brauer._made(self.dom, self.cod, edges)
+
     def _diagram(self, edges: Sequence[tuple[int, int]]) -> Brauer:
-        return Brauer(self.dom, self.cod, tuple(edges))
+        return Brauer._made(self.dom, self.cod, tuple(edges))
 
     def _word(self, diagram: Any) -> Sequence[int] | None:
         orders = (self.dom, self.cod)
@@ -269,6 +276,22 @@ class WalledBrauerDiagrams(_Chains[WalledBrauer]):
 
     def _conditions(self) -> str:
         return ", ".join(["walled Brauer diagrams", *_bounded(self.chain, "increasing")])
+
+
+def matchings(size: int) -> Iterator[tuple[tuple[int, int], ...]]:
+    """The perfect matchings of 0 .. size-1, an even number, in lexicographic order.
+
+    >>> list(matchings(4))
+    [((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2))]
+    """
+    pending: list[tuple[tuple[tuple[int, int], ...], tuple[int, ...]]] = [((), tuple(range(size)))]
+    while pending:
+        edges, free = pending.pop()
+        if len(free) > 2:
+            for i in range(len(free) - 1, 0, -1):
+                pending.append(((*edges, (free[0], free[i])), free[1:i] + free[i + 1 :]))
+        else:
+            yield (*edges, free) if free else edges  # type: ignore[arg-type]
 
 
 def _bounded(chain: int | None, what: str = "non-nesting") -> list[str]:

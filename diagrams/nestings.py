@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tannaka.diagrams.automaton import Move
+from tannaka.diagrams.automaton import Automaton, Move
+from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.counts import count_brauer_diagrams
 from tannaka.diagrams.diagram import order
 from tannaka.diagrams.matchings import BrauerDiagrams
@@ -25,6 +26,9 @@ class NestedBrauerDiagrams(BrauerDiagrams):
 
     def _total(self) -> int:
         return count_brauer_diagrams(self.size, nest=self.nest)
+
+    def __iter__(self) -> Iterator[Brauer]:
+        return Automaton.__iter__(self)
 
     def _moves(self, state: Any) -> Sequence[Move]:
         free, legs, ends = state

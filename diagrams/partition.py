@@ -55,25 +55,35 @@ class SetPartition(Diagram):
         object.__setattr__(self, "labels", canonical)
 
     @classmethod
+    def _made(cls, dom: int, cod: int, labels: tuple[int, ...]) -> Self:
+        """Build from labels that are canonical by construction; nothing looks at them again."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "dom", dom)
+        object.__setattr__(made, "cod", cod)
+        object.__setattr__(made, "labels", labels)
+        return made
+
+    @classmethod
     def from_blocks(cls, dom: int, cod: int, blocks: Iterable[Iterable[int]]) -> Self:
         """Build from the blocks, in any order; vertices not named are blocks of their own.
 
         >>> SetPartition.from_blocks(1, 2, [(2, 0)])
         SetPartition(dom=1, cod=2, labels=(0, 1, 0))
         """
-        size = order("dom", dom) + order("cod", cod)
-        label: dict[int, tuple[str, int]] = {}
+        dom, cod = order("dom", dom), order("cod", cod)
+        size = dom + cod
+        # A vertex that no block names is alone: its name is negative, as no block's is.
+        names = [-1 - vertex for vertex in range(size)]
         for name, block in enumerate(blocks):
             for vertex in map(operator.index, block):
                 if not 0 <= vertex < size:
                     raise ValueError(
                         f"vertex {vertex} is not one of the {size} vertices 0..{size - 1}"
                     )
-                if vertex in label:
+                if names[vertex] >= 0:
                     raise ValueError(f"vertex {vertex} stands in two blocks, or twice in one")
-                label[vertex] = ("block", name)
-        labels = [label.get(vertex, ("alone", vertex)) for vertex in range(size)]
-        return cls(dom, cod, restricted_growth(labels))
+                names[vertex] = name
+        return cls._made(dom, cod, restricted_growth(names))
 
     @classmethod
     def spider(cls, dom: int, cod: int) -> Self:
@@ -103,17 +113,36 @@ class SetPartition(Diagram):
         >>> SetPartition(0, 2, (0, 0)).then(SetPartition(2, 0, (0, 0)))
         (SetPartition(dom=0, cod=0, labels=()), 1)
         """
-        check_composable(self, other)
-        if type(other) is not type(self):
+        if type(other) is not type(self) or other.dom != self.cod:
+            check_composable(self, other)
             composite, (closed,) = single(self.composites(other), lambda: f"({self}) >> ({other})")
             return composite, closed
-        # The other's vertices keep their numbers; this diagram's outputs meet the other's inputs.
-        shift, middle = other.cod, self.cod
-        below = [[shift + vertex for vertex in block] for block in self.blocks]
-        labels = connected(shift + middle + self.dom, [*other.blocks, *below])
-        outer = labels[:shift] + labels[shift + middle :]
-        closed = len(set(labels)) - len(set(outer))
-        return type(self)(self.dom, other.cod, restricted_growth(outer)), closed
+        # The names of the other's blocks are kept, those of this diagram's blocks come after them.
+        # Where the two meet in the middle, the later name gives way to the earlier.
+        upper, lower, top = other.labels, self.labels, other.cod
+        shift = max(upper, default=-1) + 1
+        name = list(range(shift + max(lower, default=-1) + 1))
+        blocks = len(name)
+        for a, b in zip(upper[top:], lower[: self.cod], strict=True):
+            b += shift
+            while name[a] != a:
+                name[a] = a = name[name[a]]
+            while name[b] != b:
+                name[b] = b = name[name[b]]
+            if a != b:
+                blocks -= 1
+                if a < b:
+                    name[b] = a
+                else:
+                    name[a] = b
+        # A name is never later than what it names, so those before it are final.
+        for i, earlier in enumerate(name):
+            name[i] = name[earlier]
+        outer = [name[a] for a in upper[:top]]
+        outer += [name[b + shift] for b in lower[self.cod :]]
+        labels = restricted_growth(outer)
+        closed = blocks - len(set(labels))
+        return self._made(self.dom, top, labels), closed
 
     def tensor(self, other: Self) -> Self:
         """Put ``other`` to the right; its matrix is the Kronecker product of the two.
@@ -132,7 +161,7 @@ class SetPartition(Diagram):
             *self.labels[self.cod :],
             *shifted[other.cod :],
         ]
-        return type(self)(self.dom + other.dom, self.cod + other.cod, restricted_growth(labels))
+        return self._made(self.dom + other.dom, self.cod + other.cod, restricted_growth(labels))
 
     def dagger(self) -> Self:
         """Flip upside down; the matrix is transposed.
@@ -141,7 +170,7 @@ class SetPartition(Diagram):
         SetPartition(dom=2, cod=1, labels=(0, 1, 1))
         """
         labels = self.labels[self.cod :] + self.labels[: self.cod]
-        return type(self)(self.cod, self.dom, restricted_growth(labels))
+        return self._made(self.cod, self.dom, restricted_growth(labels))
 
 
 def restricted_growth(labels: Sequence[Hashable]) -> tuple[int, ...]:
@@ -151,7 +180,8 @@ def restricted_growth(labels: Sequence[Hashable]) -> tuple[int, ...]:
     (0, 1, 0)
     """
     number: dict[Hashable, int] = {}
-    return tuple(number.setdefault(label, len(number)) for label in labels)
+    # A list first: a tuple of a generator takes half as long again, and everything goes by here.
+    return tuple([number.setdefault(label, len(number)) for label in labels])
 
 
 def connected(size: int, groups: Iterable[Iterable[int]]) -> tuple[int, ...]:
