@@ -416,7 +416,7 @@ class NormalForm:
         words = []
         for boxes, f in sorted(self.terms.items(), key=str):
             names = _port_names(boxes)
-            for coefficient, diagram in f.written_terms():
+            for coefficient, diagram in f.written():
                 at = [
                     *map(str, range(self.cod)),
                     *names,

@@ -9,6 +9,7 @@ from typing import Any, Self
 from tannaka.diagrams.diagram import Diagram, check_category, check_composable, order
 from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.partition import SetPartition, connected, restricted_growth
+from tannaka.diagrams.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +222,12 @@ class BilabelledGraph(Diagram):
         True
         """
         return type(self)(self.vertices, self.edges, self.inputs, self.outputs)
+
+    def sketch(self) -> Sketch:
+        """The vertices, each with its labels, and the edges."""
+        bare = ((),) * (self.vertices - self.labelled)
+        nodes = (*self.blocks, *bare)
+        return Sketch(self.cod, self.dom, (), nodes=nodes, edges=self.edges)
 
     def written(self, at: Sequence[object]) -> str:
         """The labels of each vertex between bars, * for none, then the edges; labels as in ``at``."""

@@ -22,6 +22,7 @@ from typing import Any, Self
 
 from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.morphism import Morphism
+from tannaka.diagrams.sketch import Sketch
 from tannaka.diagrams.svg import diagram_svg
 from tannaka.diagrams.text import diagram_text
 from tannaka.diagrams.tikz import diagram_tikz
@@ -317,6 +318,10 @@ class Diagram(ABC):
         if data["family"] != cls.__name__:
             raise ValueError(f"this is a {data['family']}, not a {cls.__name__}: {dict(data)}")
         return cls._from_parts(data["dom"], data["cod"], data["blocks"], data.get("legs", []))
+
+    def sketch(self) -> Sketch:
+        """What there is to draw: strands along the blocks, unless the family says more."""
+        return Sketch(self.top, self.bottom, self.blocks)
 
     def text(self) -> str:
         """Draw in a terminal: outputs on top, inputs below."""

@@ -13,6 +13,7 @@ from typing import Any, Self
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram, Terms, order, single
 from tannaka.diagrams.signs import check_product, oriented, sign
+from tannaka.diagrams.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,11 @@ class Grood(Diagram):
         rest = Brauer.identity(left.cod) @ Brauer.swap(a, right.cod) @ Brauer.identity(b)
         whole, _ = (first @ second).then(rest)
         return _folded(whole, a, b, 0)
+
+    def sketch(self) -> Sketch:
+        """Strands along the edges, and a leg to each vertex of the determinant."""
+        blocks = tuple(sorted([*self.pairs, *((v,) for v in self.legs)]))
+        return Sketch(self.cod, self.dom, blocks, determinants=(self.legs,))
 
     def _parts(self, at: Sequence[Any]) -> tuple[list[list[Any]], list[Any]]:
         return [[at[v] for v in pair] for pair in self.pairs], [at[v] for v in self.legs]

@@ -13,6 +13,7 @@ from typing import Any, Self
 from tannaka.diagrams.diagram import Diagram, Terms, single
 from tannaka.diagrams.partition import SetPartition, connected, restricted_growth
 from tannaka.diagrams.signs import check_product, oriented, sign
+from tannaka.diagrams.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,11 @@ class Jellyfish(Diagram):
         one = SetPartition.identity
         whole, _ = (first @ second).then(one(left.cod) @ SetPartition.swap(a, right.cod) @ one(b))
         return _folded(whole, a, b, 0)
+
+    def sketch(self) -> Sketch:
+        """Strands along the blocks, and legs that end at the first vertices of theirs."""
+        ends = tuple(None if leg is None else self.blocks[leg][0] for leg in self.legs)
+        return Sketch(self.cod, self.dom, self.blocks, determinants=(ends,))
 
     def _parts(self, at: Sequence[Any]) -> tuple[list[list[Any]], list[Any]]:
         return [[at[v] for v in block] for block in self.blocks], list(self.legs)

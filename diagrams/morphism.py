@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.svg import sum_svg
+from tannaka.diagrams.text import sum_text
 
 if TYPE_CHECKING:
     import sympy
@@ -248,15 +249,32 @@ class Morphism:
     def __bool__(self) -> bool:
         return bool(self._table)
 
+    def text(self, width: int = 80) -> str:
+        """Draw in a terminal: coefficients and diagrams, in lines of at most this width.
+
+        >>> from tannaka.diagrams.brauer import Brauer
+        >>> print((Brauer.identity(2) + 2 * Brauer.swap()).text())
+        0 1       0   1
+        │ │  + 2  ╰───│─╮
+        2 3       ╭───╯ │
+                  2     3
+        """
+        return sum_text(self.written(), width)
+
     def svg(self) -> str:
-        """Draw as a self-contained SVG picture: coefficients and diagrams in one line."""
-        return sum_svg(self.written_terms(), title=str(self))
+        """Draw as a self-contained SVG picture: coefficients and diagrams in lines."""
+        return sum_svg(self.written(), title=str(self))
 
     def _repr_mimebundle_(self, **_: object) -> Mapping[str, str]:
         return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
 
-    def written_terms(self) -> list[tuple[str, Diagram]]:
-        """The terms as (coefficient, diagram), in the order of the diagrams' text."""
+    def written(self) -> list[tuple[str, Diagram]]:
+        """The terms as (coefficient, diagram), in the order of the diagrams' text.
+
+        >>> from tannaka.diagrams.brauer import Brauer
+        >>> (Brauer.cup() >> Brauer.cap()).written()
+        [('n ', Brauer(dom=0, cod=0, pairs=()))]
+        """
         by_diagram: dict[Diagram, list[tuple[Powers, Fraction]]] = defaultdict(list)
         for (diagram, powers), value in self._table.items():
             by_diagram[diagram].append((powers, value))
@@ -266,7 +284,7 @@ class Morphism:
         ]
 
     def __str__(self) -> str:
-        parts = [f"{coefficient}({diagram})" for coefficient, diagram in self.written_terms()]
+        parts = [f"{coefficient}({diagram})" for coefficient, diagram in self.written()]
         return " + ".join(parts).replace("+ -", "- ") or "0"
 
     def __repr__(self) -> str:

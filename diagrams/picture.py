@@ -3,7 +3,9 @@
 Vertices are dots: outputs in a row on top, inputs in a row below, the shorter row centred. Within
 a row, a block is a chain of arcs that bulge into the middle, wider arcs deeper, so that nested arcs
 do not touch. A block with vertices in both rows has one strand more, from top to bottom, between
-its two vertices that are horizontally closest. Every strand is one cubic Bézier curve.
+its two vertices that are horizontally closest. Every strand is one cubic Bézier curve. A determinant
+vertex is a bell with its legs, and a graph has vertices and edges of its own, with wires to its
+labels.
 
 Lengths are in units of the distance between neighbouring vertices, x to the right and y downwards
 from the top left corner. The two rows are the upper and the lower edge of the picture: pictures
@@ -14,53 +16,51 @@ This is how Pearce-Crump draws diagrams (arXiv:2212.08648, arXiv:2212.08630), cu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise, product
-from typing import Protocol
 from unicodedata import east_asian_width
 
-Point = tuple[float, float]
-Curve = tuple[Point, Point, Point, Point]
-
-
-class Drawable(Protocol):
-    """What a diagram must tell to be drawn: the sizes of its rows, and its blocks."""
-
-    @property
-    def dom(self) -> int:
-        """How many inputs, in the lower row."""
-
-    @property
-    def cod(self) -> int:
-        """How many outputs, in the upper row."""
-
-    @property
-    def blocks(self) -> tuple[tuple[int, ...], ...]:
-        """The connected components, as vertex tuples."""
+from tannaka.diagrams.bell import ARCH, DANGLE, Bell, Leg, bell, breadth
+from tannaka.diagrams.curves import Curve as Curve
+from tannaka.diagrams.curves import Point as Point
+from tannaka.diagrams.curves import along, arc, at, depth, direction, distance, through
+from tannaka.diagrams.layout import components, reach
+from tannaka.diagrams.nodes import Edge, Node, Wire, graph
+from tannaka.diagrams.sketch import Drawable as Drawable
+from tannaka.diagrams.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True)
 class Strand:
-    """A curve between two vertices of one block; ``curve`` holds its four Bézier points."""
+    """A curve between two vertices of one block; ``curve`` holds its four Bézier points.
+
+    Where strands have directions, ``head`` is a triangle on the curve, its first point ahead.
+    """
 
     block: int
     ends: tuple[int, int]
     curve: Curve
+    head: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
     """Where everything goes: the box, the vertices in their order, the strands block by block.
 
-    ``x`` and ``y`` are the top left corner of the box.
+    ``x`` and ``y`` are the top left corner of the box. ``bells`` are the determinant vertices;
+    ``nodes``, ``wires`` and ``edges`` those of a graph.
     """
 
     width: float
     height: float
     vertices: tuple[Point, ...]
     strands: tuple[Strand, ...]
+    bells: tuple[Bell, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    wires: tuple[Wire, ...] = ()
+    edges: tuple[Edge, ...] = ()
     x: float = 0.0
     y: float = 0.0
 
@@ -75,17 +75,58 @@ class Picture:
         def move(point: Point) -> Point:
             return (x + scale * (point[0] - self.x), y + scale * (point[1] - self.y))
 
-        strands = []
-        for strand in self.strands:
-            start, leave, arrive, end = map(move, strand.curve)
-            strands.append(Strand(strand.block, strand.ends, (start, leave, arrive, end)))
-        vertices = tuple(map(move, self.vertices))
-        size = (scale * self.width, scale * self.height)
-        return Picture(*size, vertices, tuple(strands), x, y)
+        def bend(curve: Curve) -> Curve:
+            start, leave, arrive, end = map(move, curve)
+            return start, leave, arrive, end
+
+        return Picture(
+            scale * self.width,
+            scale * self.height,
+            tuple(map(move, self.vertices)),
+            tuple(
+                replace(s, curve=bend(s.curve), head=tuple(map(move, s.head))) for s in self.strands
+            ),
+            tuple(
+                Bell(
+                    bend(b.arch),
+                    tuple(Leg(g.end, move(g.tip), tuple(map(bend, g.curves))) for g in b.legs),
+                )
+                for b in self.bells
+            ),
+            tuple(Node(move(node.at), node.bare) for node in self.nodes),
+            tuple(replace(wire, curve=bend(wire.curve)) for wire in self.wires),
+            tuple(replace(edge, curve=bend(edge.curve)) for edge in self.edges),
+            x,
+            y,
+        )
+
+    def fitted(self) -> Picture:
+        """The same picture in a box that bells, loops and vertices of a graph do not leave.
+
+        The box never grows across a row.
+        """
+        legs = [leg for bell in self.bells for leg in bell.legs]
+        points = [p for bell in self.bells for p in (bell.arch[0], bell.arch[3])]
+        points += [p for leg in legs for curve in leg.curves for p in along(curve, 12)]
+        points += [p for edge in self.edges for p in along(edge.curve, 12)]
+        points += [node.at for node in self.nodes] + [leg.tip for leg in legs]
+        if not points:
+            return self
+        left = max(0.0, 0.15 - min(x for x, _ in points))
+        right = max(0.0, 0.15 + max(x for x, _ in points) - self.width)
+        above = max(0.0, 0.15 - min(y for _, y in points))
+        below = max(0.0, 0.15 + max(y for _, y in points) - self.height)
+        above *= all(y > 0.0 for _, y in self.vertices)
+        below *= all(y < self.height for _, y in self.vertices)
+        width, height = self.width + left + right, self.height + above + below
+        return replace(self, width=width, height=height, x=-left, y=-above).placed(0.0, 0.0)
 
 
 def picture(diagram: Drawable) -> Picture:
-    """Lay out any diagram; the size depends on dom and cod only, so galleries line up.
+    """Lay out any diagram.
+
+    The size depends on the numbers of outputs, inputs, legs, and vertices of a graph only, so
+    galleries line up; but a picture is wider where something stands beside its rows.
 
     >>> from tannaka.diagrams.partition import SetPartition
     >>> p = picture(SetPartition(1, 2, (0, 0, 1)))
@@ -94,21 +135,67 @@ def picture(diagram: Drawable) -> Picture:
     >>> [(strand.block, strand.ends) for strand in p.strands]
     [(0, (0, 1))]
     """
-    top, bottom = diagram.cod, diagram.dom
-    width = float(max(top, bottom, 1))
-    arcs = _depth(top - 1) + _depth(bottom - 1)
-    # Rows of unlike length have strands that lean; height keeps them from grazing the arcs.
-    lean = 0.2 * max(abs(top - bottom) - 2, 0)
-    height = max(1.9, arcs + 0.5) + lean if top and bottom else max(0.6, arcs + 0.2)
+    return _laid_out(diagram.sketch())
+
+
+@lru_cache(maxsize=512)
+def _laid_out(sketch: Sketch) -> Picture:
+    top, bottom = sketch.top, sketch.bottom
+    width, height = _size(sketch)
     upper = [((width - top) / 2 + i + 0.5, 0.0) for i in range(top)]
     lower = [((width - bottom) / 2 + i + 0.5, height) for i in range(bottom)]
     vertices = (*upper, *lower)
-    strands = tuple(
+    strands = [
         Strand(number, (a, b), curve)
-        for number, block in enumerate(diagram.blocks)
+        for number, block in enumerate(sketch.blocks)
         for a, b, curve in _block(block, top, vertices)
+    ]
+    if sketch.sources is not None:
+        strands = [_directed(strand, sketch.sources, strands) for strand in strands]
+    web = graph(sketch, vertices, (width, height))
+    curves = [strand.curve for strand in strands]
+    curves += [wire.curve for wire in web.wires] + [edge.curve for edge in web.edges]
+    bells: list[Bell] = []
+    for legs in sketch.determinants:
+        bells.append(bell(legs, top, vertices, (width, height), curves, bells))
+    whole = Picture(
+        width,
+        height,
+        vertices,
+        tuple(strands),
+        tuple(bells),
+        web.nodes,
+        web.wires,
+        web.edges,
     )
-    return Picture(width, height, vertices, strands)
+    return whole.fitted()
+
+
+def _size(sketch: Sketch) -> tuple[float, float]:
+    top, bottom = sketch.top, sketch.bottom
+    width = float(max(top, bottom, 1))
+    arcs = depth(top - 1) + depth(bottom - 1)
+    # Rows of unlike length have strands that lean; height keeps them from grazing the arcs.
+    lean = 0.2 * max(abs(top - bottom) - 2, 0)
+    height = max(1.9, arcs + 0.5) + lean if top and bottom else max(0.6, arcs + 0.2)
+    if sketch.determinants:
+        width = max(width, *(breadth(len(legs)) + 0.3 for legs in sketch.determinants))
+        room = (ARCH + 0.5) * len(sketch.determinants)
+        room += DANGLE * any(None in legs for legs in sketch.determinants)
+        long = 2.5 if top and bottom else 1.3 + 0.08 * width if top or bottom else 0.0
+        height = max(height + room, long)
+    if sketch.nodes:
+        height = max(height + 0.5, 2.8 if top and bottom else 1.7)
+        bare = sum(not labels for labels in sketch.nodes)
+        height += 0.2 * max(bare - 1, 0)
+        width = max(width, 0.7 * len(sketch.nodes) ** 0.5)
+        closed = [
+            c
+            for c in components(len(sketch.nodes), sketch.edges)
+            if not any(sketch.nodes[v] for v in c)
+        ]
+        height = max(height, *(2 * reach(len(c)) + 0.3 for c in closed)) if closed else height
+    return width, height
 
 
 def one_line(text: object) -> str:
@@ -130,37 +217,36 @@ def text_width(text: str) -> int:
 
 
 def _block(
-    block: tuple[int, ...], top: int, at: tuple[Point, ...]
+    block: tuple[int, ...], top: int, places: tuple[Point, ...]
 ) -> Iterator[tuple[int, int, Curve]]:
     above = [v for v in block if v < top]
     below = [v for v in block if v >= top]
     for row, inwards in ((above, 1.0), (below, -1.0)):
         for a, b in pairwise(row):
-            yield a, b, _arc(at[a], at[b], inwards)
+            yield a, b, arc(places[a], places[b], inwards)
     if above and below:
-        a, b = min(product(above, below), key=lambda ends: abs(at[ends[0]][0] - at[ends[1]][0]))
-        yield a, b, _through(at[a], at[b])
+        a, b = min(
+            product(above, below), key=lambda ends: abs(places[ends[0]][0] - places[ends[1]][0])
+        )
+        yield a, b, through(places[a], places[b])
 
 
-def _depth(width: float) -> float:
-    """How far an arc bulges: strictly increasing, so a wider arc passes below a nested one."""
-    return 0.46 * math.pow(max(width, 0.0), 0.6)
+def _directed(strand: Strand, sources: frozenset[int], strands: list[Strand]) -> Strand:
+    """The strand with an arrowhead where other strands are far."""
+    others = [p for other in strands if other is not strand for p in along(other.curve, 16)]
 
+    def room(t: float) -> float:
+        here = at(strand.curve, t)
+        return min((distance(here, p) for p in others), default=1.0)
 
-def _arc(start: Point, end: Point, inwards: float) -> Curve:
-    (left, y), (right, _) = start, end
-    # A cubic curve reaches three quarters of the height of its two middle points.
-    turn = y + inwards * _depth(right - left) * 4 / 3
-    lean = 0.16 * (right - left)
-    return start, (left + lean, turn), (right - lean, turn), end
-
-
-def _through(start: Point, end: Point) -> Curve:
-    (upper, top), (lower, bottom) = start, end
-    across = lower - upper
-    # Steep strands bend halfway; flat ones bend higher or lower according to their direction, so
-    # that three strands seldom meet in one point (in a reversal of the order, all of them would).
-    beyond = max(abs(across) - 1, 0.0)
-    bend = 0.5 + (0.05 if across > 0 else -0.05) * min(beyond, 3.0)
-    turn = top + bend * (bottom - top)
-    return start, (upper, turn), (lower, turn), end
+    # In the middle unless there is a reason to leave it.
+    t = max((0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8), key=lambda t: round(min(room(t), 0.3), 6))
+    x, y = at(strand.curve, t)
+    dx, dy = direction(strand.curve, t)
+    if strand.ends[1] in sources:
+        dx, dy = -dx, -dy
+    long, wide = 0.15, 0.13
+    ahead = (x + long * dx, y + long * dy)
+    left = (x - long * dx - wide * dy, y - long * dy + wide * dx)
+    right = (x - long * dx + wide * dy, y - long * dy - wide * dx)
+    return replace(strand, head=(ahead, left, right))

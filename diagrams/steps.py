@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tannaka.diagrams.diagram import Diagram, check_composable
+from tannaka.diagrams.markup import COLOURS, KIND_ROOM, LEG, SCALE, diagram_group
+from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import connected
-from tannaka.diagrams.picture import picture
-from tannaka.diagrams.svg import COLOURS, SCALE, diagram_group, svg_document, svg_text
+from tannaka.diagrams.picture import Picture, picture
+from tannaka.diagrams.sums import sum_group
+from tannaka.diagrams.svg import svg_document, svg_text
 from tannaka.diagrams.text import side_by_side
 
 D = TypeVar("D", bound=Diagram)
 
-_GAP, _PAD, _HEAD = 56.0, 16.0, 44.0
+_GAP, _PAD, _TOP, _LIFT = 56.0, 16.0, 62.0, 18.0
+_LINE, _WORDS = 700.0, 92.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,105 +26,214 @@ class CompositionSteps(Generic[D]):
     """``first >> second``, step by step; shows itself as a picture in a notebook.
 
     ``components`` are the connected components of the two diagrams glued along the middle row, as
-    pairs (vertices of the second, vertices of the first); ``closed`` of them touch neither an
-    outer output nor an outer input, and each of those is worth n.
+    pairs (vertices of the second, vertices of the first); determinant vertices and the edges of
+    graphs join nothing here. ``result`` is the product as a formal sum: one diagram with a
+    coefficient, unless determinants meet or vanish.
     """
 
     first: D
     second: D
-    composite: D
-    closed: int
+    result: Morphism
     components: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
 
+    @property
+    def composite(self) -> Any:
+        """The diagram that comes out; raises CompositionError where it is not one."""
+        return self.first.then(self.second)[0]
+
+    @property
+    def closed(self) -> Any:
+        """How many components close, as ``first.then(second)`` counts them: each is worth n."""
+        return self.first.then(self.second)[1]
+
     def is_closed(self, component: int) -> bool:
-        """Whether a component has vertices in the middle row only."""
-        above, below = self.components[component]
-        return all(v >= self.second.cod for v in above) and all(v < self.first.cod for v in below)
+        """Whether a component is a loop: in the middle row only, with no leg and no edge at it."""
+        return not self._outer(component) and not self._held(component, edges=True)
 
     def text(self) -> str:
         """Draw in a terminal: the second diagram on top of the first, then the result."""
         stacked = f"{self.second.text()}\n\n{self.first.text()}"
-        return side_by_side([stacked, "=", *self._factor(), self.composite.text()])
+        single = self._single()
+        if single is None:
+            return side_by_side([stacked, "=", self.result.text()])
+        diagram, factor = single
+        return side_by_side([stacked, "=", *filter(None, [factor]), diagram.text()])
 
     def svg(self) -> str:
-        """Draw as a self-contained SVG picture: apart, glued, and the result."""
-        f, g, h = (picture(d) for d in (self.first, self.second, self.composite))
-        wide = max(f.width, g.width, h.width) * SCALE
+        """Draw as a self-contained SVG picture: apart, glued, and the result; loops have a halo."""
+        single = self._single()
+        f, g = picture(self.first), picture(self.second)
+        h = picture(single[0]) if single else None
+        # The middle rows lie on each other, wherever they are in their pictures.
+        places = (_middle(g, self.second.top, self.second.bottom), _middle(f, 0, self.first.top))
+        left = max(places)
+        wide = left + max(g.width - places[0], f.width - places[1])
+        spare = max(h.width - wide, 0.0) if h else 0.0
+        spare = max(spare, _WORDS / SCALE - wide)
+        left, wide = SCALE * (left + spare / 2), SCALE * (wide + spare)
         high = (f.height + g.height) * SCALE
-        above, below, result = self._strokes()
-        names = ("the two diagrams", "glued along the middle", self._result())
-        body = []
-        for column, (name, gap) in enumerate(zip(names, (18.0, 0.0, 0.0), strict=True)):
-            left = _PAD + column * (wide + _GAP)
-            middle = left + wide / 2
-            body.append(svg_text(name, middle, _PAD + 10))
-            if column == 2:
-                top = _HEAD + 18 + (high - h.height * SCALE) / 2
-                left_edge = middle - h.width * SCALE / 2
-                body.append(diagram_group(self.composite, left_edge, top, colours=result))
-                continue
-            for d, shape, top, colour in (
-                (self.second, g, _HEAD + 18 - gap, above),
-                (self.first, f, _HEAD + 18 + g.height * SCALE + gap, below),
-            ):
-                x = middle - shape.width * SCALE / 2
-                body.append(diagram_group(d, x, top, labels=not column, colours=colour))
-            body.append(
-                svg_text("=" if column else "→", left + wide + _GAP / 2, _HEAD + high / 2 + 22)
-            )
-        width = 3 * wide + 2 * _GAP + 2 * _PAD
-        title = f"({self.first}) >> ({self.second}) = {' '.join(self._factor())} ({self.composite})"
-        return svg_document(width, high + _HEAD + 54, "\n".join(body), title)
+        edge = _PAD + 2 * (wide + _GAP)
+        terms = [] if single else self.result.written()
+        body, right, tall = sum_group(terms, edge, 0.0, _LINE, self._strokes)
+        numbers = KIND_ROOM if self.first.sketch().kinds or self.second.sketch().kinds else 0.0
+        lift, top = _LIFT + numbers, _TOP + 2 * numbers
+        top += 0.0 if single else max(tall - high, 0.0) / 2
+        centre = top + high / 2
+        drawn = []
+        for column, name in enumerate(("the two diagrams", "glued along the middle")):
+            x = _PAD + column * (wide + _GAP)
+            drawn.append(svg_text(name, x + wide / 2, _PAD + 10))
+            up, down = (0.0, 0.0) if column else (-lift, lift)
+            heights = (top + up, top + g.height * SCALE + down)
+            for part, diagram in enumerate((self.second, self.first)):
+                drawn.append(
+                    diagram_group(
+                        diagram,
+                        x + left - places[part] * SCALE,
+                        heights[part],
+                        labels=not column,
+                        colours=self._colours(part),
+                        marked=self._marked(part),
+                    )
+                )
+            sign = "=" if column else "→"
+            drawn.append(svg_text(sign, x + wide + _GAP / 2, centre + 4))
+        if single and h:
+            drawn.append(svg_text(self._result(), edge + wide / 2, _PAD + 10))
+            x, y = edge + (wide - h.width * SCALE) / 2, centre - h.height * SCALE / 2
+            drawn.append(diagram_group(single[0], x, y, colours=self._strokes(single[0])))
+            right, tall = edge + wide, high
+        else:
+            body, right, tall = sum_group(terms, edge, centre - tall / 2, _LINE, self._strokes)
+            name = self._result()
+            right = max(right, edge + 7.0 * len(name))
+            drawn += [svg_text(name, (edge + right) / 2, _PAD + 10), body]
+        return svg_document(
+            right + _PAD, max(high, tall) + _TOP + 36 + 3 * numbers, "\n".join(drawn), self._title()
+        )
 
     def _repr_mimebundle_(self, **_: object) -> Mapping[str, str]:
         return {"image/svg+xml": self.svg(), "text/plain": self.text()}
 
-    def _factor(self) -> list[str]:
-        return [{1: "n"}.get(self.closed, f"n^{self.closed}")] if self.closed else []
+    def _single(self) -> tuple[Any, str] | None:
+        """The composite and its factor in words, where the product is one diagram.
+
+        Where determinants meet, it is shown as a sum, even of one.
+        """
+        if self.first.sketch().determinants and self.second.sketch().determinants:
+            return None
+        terms = self.first.composites(self.second)
+        if list(terms.values()) != [1]:
+            return None
+        ((diagram, powers),) = terms
+        symbols = zip(diagram.symbols, powers, strict=True)
+        return diagram, " ".join(
+            symbol if power == 1 else f"{symbol}^{power}" for symbol, power in symbols if power
+        )
 
     def _result(self) -> str:
-        loops = {0: "nothing closes", 1: "1 loop closes: n"}
-        return loops.get(self.closed, f"{self.closed} loops close: n^{self.closed}")
+        """What happens, as a heading."""
+        single = self._single()
+        if single is None:
+            terms = len(self.result.written())
+            return ("zero", "multiplied out")[terms] if terms < 2 else f"a sum of {terms} diagrams"
+        loops = sum(map(self.is_closed, range(len(self.components))))
+        names = {0: "nothing closes", 1: f"1 loop closes: {single[1]}"}
+        return names.get(loops, f"{loops} loops close: {single[1]}")
 
-    def _strokes(self) -> list[list[str]]:
-        """Colours for the blocks of the second, the first and the composite: one a component."""
-        of_second = {v: i for i, (above, _) in enumerate(self.components) for v in above}
-        of_first = {v: i for i, (_, below) in enumerate(self.components) for v in below}
-        shift = self.first.cod - self.composite.cod
-        of_composite = {
-            v: of_second[v] if v < self.composite.cod else of_first[v + shift]
-            for v in range(self.composite.cod + self.composite.dom)
-        }
-        return [
-            [COLOURS[of[b[0]] % len(COLOURS)] for b in d.blocks if len(b) > 1] or [COLOURS[0]]
-            for d, of in (
-                (self.second, of_second),
-                (self.first, of_first),
-                (self.composite, of_composite),
-            )
-        ]
+    def _title(self) -> str:
+        single = self._single()
+        if single is None:
+            return f"({self.first}) >> ({self.second}) = {self.result}"
+        words = " ".join(filter(None, [single[1], f"({single[0]})"]))
+        return f"({self.first}) >> ({self.second}) = {words}"
+
+    def _outer(self, component: int) -> list[int]:
+        """The outer vertices of a component, as the result numbers them."""
+        above, below = self.components[component]
+        shift = self.second.top - self.first.top
+        outputs = [v for v in above if v < self.second.top]
+        return outputs + [v + shift for v in below if v >= self.first.top]
+
+    def _held(self, component: int, edges: bool) -> bool:
+        """Whether a leg ends at a component, or, with ``edges``, an edge does."""
+        for part, diagram in enumerate((self.second, self.first)):
+            sketch = diagram.sketch()
+            ends = {v for legs in sketch.determinants for v in legs}
+            if edges:
+                ends |= {v for edge in sketch.edges for node in edge for v in sketch.nodes[node]}
+            if not ends.isdisjoint(self.components[component][part]):
+                return True
+        return False
+
+    def _marked(self, part: int) -> list[int]:
+        closed = filter(self.is_closed, range(len(self.components)))
+        return [v for component in closed for v in self.components[component][part]]
+
+    def _shade(self, component: int) -> str:
+        """A colour for each component, but what only makes a leg longer looks like the leg."""
+        if self._held(component, edges=False) and len(self._outer(component)) < 2:
+            return LEG
+        return COLOURS[component % len(COLOURS)]
+
+    def _colours(self, part: int) -> list[str]:
+        """The colours of the blocks and the nodes of the second diagram (0) or the first (1)."""
+        of = {v: i for i, both in enumerate(self.components) for v in both[part]}
+        return _painted((self.second, self.first)[part], {v: self._shade(i) for v, i in of.items()})
+
+    def _strokes(self, outcome: Diagram) -> list[str]:
+        """The same for a diagram of the result; what determinants have joined has new colours."""
+        of = {v: i for i in range(len(self.components)) for v in self._outer(i)}
+        strokes = _painted(outcome, {v: self._shade(i) for v, i in of.items()})
+        strands = sum(len(block) > 1 for block in outcome.sketch().blocks)
+        new = [c for c in COLOURS if c not in strokes] or COLOURS
+        for rank, place in enumerate(i for i in range(strands) if strokes[i] == LEG):
+            strokes[place] = new[rank % len(new)]
+        return strokes
 
 
 def compose_steps(first: D, second: D) -> CompositionSteps[D]:
     """Explain ``first >> second``: which components meet in the middle, and which close there.
 
-    Raises CompositionError unless ``second.dom == first.cod``.
+    Raises CompositionError unless the two are of one category and ``second.dom == first.cod``.
 
     >>> from tannaka.diagrams.brauer import Brauer
     >>> steps = compose_steps(Brauer.cup(), Brauer.cap())
     >>> steps.closed, steps.components
     (1, (((0, 1), (0, 1)),))
+    >>> from tannaka.diagrams.grood import Grood
+    >>> print(compose_steps(Grood.determinant(0, 2), Grood.determinant(2, 0)).result)
+    2 (∅)
     """
     check_composable(first, second)
-    shift = second.cod
-    blocks = [*second.blocks, *([shift + v for v in block] for block in first.blocks)]
-    labels = connected(shift + first.cod + first.dom, blocks)
+    shift, size = second.top, first.top + first.bottom
+    below = ([shift + v for v in group] for group in _joined(first))
+    labels = connected(shift + size, [*_joined(second), *below])
     components = tuple(
         (
-            tuple(v for v in range(shift + second.dom) if labels[v] == label),
-            tuple(v for v in range(first.cod + first.dom) if labels[shift + v] == label),
+            tuple(v for v in range(shift + second.bottom) if labels[v] == label),
+            tuple(v for v in range(size) if labels[shift + v] == label),
         )
         for label in range(len(set(labels)))
     )
-    composite, closed = first.then(second)
-    return CompositionSteps(first, second, composite, closed, components)
+    return CompositionSteps(first, second, first >> second, components)
+
+
+def _joined(diagram: Diagram) -> list[tuple[int, ...]]:
+    """The vertices that strands or a node of a graph join."""
+    sketch = diagram.sketch()
+    return [*sketch.blocks, *filter(None, sketch.nodes)]
+
+
+def _painted(diagram: Diagram, shades: Mapping[int, str]) -> list[str]:
+    """The colours of a diagram's blocks and nodes, from those of its vertices."""
+    sketch = diagram.sketch()
+    blocks = [shades[block[0]] for block in sketch.blocks if len(block) > 1]
+    return [*blocks, *(shades[node[0]] if node else LEG for node in sketch.nodes)]
+
+
+def _middle(shape: Picture, first: int, count: int) -> float:
+    """Where the middle of a row is, in units from the left edge."""
+    if not count:
+        return shape.width / 2
+    return (shape.vertices[first][0] + shape.vertices[first + count - 1][0]) / 2

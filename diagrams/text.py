@@ -5,20 +5,25 @@ inputs from below. Where a wire crosses the bus of another block, the wire is wh
 hidden behind it, ``─│─``. Every other character joins exactly what its arms reach: ``┼`` is one
 block, not a crossing. A singleton is a stub, ``╵`` or ``╷``.
 
-In a column shared by an output and an input of different blocks, the output's bus must be the
-higher one. Buses are put in an order with few exceptions, then few crossings; an input that is
-still an exception, as in a swap, moves half a place to the right, where nothing else can be.
+A determinant vertex is a dome on the right, ``╔═╦═╗``, with its legs in their order, double lines
+that come down to the buses of their blocks; a free leg ends in a ring, ``○``. In a graph a bus is a
+vertex, one without a label starts with a ring, edges are double lines from bus to bus, and ``↺`` is
+a loop. Where axes are of several kinds, their names stand outside the numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
-from tannaka.diagrams.picture import Drawable, one_line, text_width
+from tannaka.diagrams.buses import Wiring, wiring
+from tannaka.diagrams.picture import one_line, text_width
+from tannaka.diagrams.sketch import Drawable
+from tannaka.diagrams.sums import coefficients
 
-_UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
+_UP, _DOWN, _LEFT, _RIGHT, _LEG_UP, _LEG_DOWN = 1, 2, 4, 8, 16, 32
 _GLYPH = {
+    _LEFT: "╴",
+    _RIGHT: "╶",
     _UP: "╵",
     _DOWN: "╷",
     _LEFT | _RIGHT: "─",
@@ -31,7 +36,14 @@ _GLYPH = {
     _UP | _LEFT | _RIGHT: "┴",
     _DOWN | _LEFT | _RIGHT: "┬",
     _UP | _DOWN | _LEFT | _RIGHT: "┼",
+    _LEG_UP | _LEFT: "╜",
+    _LEG_UP | _RIGHT: "╙",
+    _LEG_UP | _LEFT | _RIGHT: "╨",
+    _LEG_DOWN | _LEFT: "╖",
+    _LEG_DOWN | _RIGHT: "╓",
+    _LEG_DOWN | _LEFT | _RIGHT: "╥",
 }
+RING, LOOP = "○", "↺"
 _GAP = 4
 
 
@@ -50,35 +62,37 @@ def diagram_text(diagram: Drawable) -> str:
     ╰───│─╮
     ╭───╯ │
     2     3
+    >>> from tannaka.diagrams.jellyfish import Jellyfish
+    >>> print(diagram_text(Jellyfish(2, 1, (0, 0, 1), (0, 1, None))))
+     0  ╔═╦═╗
+    ╭┴──╜ ║ ○
+    │ ╭───╜
+    1 2
     """
-    if not diagram.cod + diagram.dom:
+    sketch = diagram.sketch()
+    if not (sketch.top + sketch.bottom or sketch.determinants or sketch.nodes):
         return "∅"
-    columns, buses, straight = _layout(diagram)
-    rows = _rows(buses)
-    height = max([row + 1 for row in rows] + [1 if diagram.cod and diagram.dom else 0])
+    found = wiring(sketch)
+    columns = found.columns
     # Half a place is one character, or enough for a number where some input stands half a place on.
-    halved = len({column % 2 for column in columns[diagram.cod :]}) == 2
-    digits = len(str(len(columns) - 1))
+    halved = len({column % 2 for column in columns[sketch.top :]}) == 2
+    digits = max(map(text_width, (*sketch.kinds, str(max(len(columns) - 1, 0)))))
     unit = digits + 1 if halved else (digits + 2) // 2
-    body = [[" "] * (unit * max(columns) + 1) for _ in range(height)]
-    for bus, row in zip(buses, rows, strict=True):
-        for x in range(unit * bus.left, unit * bus.right + 1):
-            arms = (_LEFT if x > unit * bus.left else 0) | (_RIGHT if x < unit * bus.right else 0)
-            arms |= _UP if x in [unit * column for column in bus.above] else 0
-            arms |= _DOWN if x in [unit * column for column in bus.below] else 0
-            body[row][x] = _GLYPH[arms]
-    wires = [(column, 0, height) for column in straight]
-    for bus, row in zip(buses, rows, strict=True):
-        wires += [(column, 0, row) for column in bus.above]
-        wires += [(column, row + 1, height) for column in bus.below]
-    for column, start, stop in wires:
-        for row in range(start, stop):
-            body[row][unit * column] = "│"
-    lines = ["".join(line).rstrip() for line in body]
-    if diagram.cod:
-        lines.insert(0, _numbers(range(diagram.cod), columns, unit))
-    if diagram.dom:
-        lines.append(_numbers(range(diagram.cod, len(columns)), columns, unit))
+    least = 1 if sketch.top and sketch.bottom else 0
+    lines = ["".join(line).rstrip() for line in _body(found, unit, least)]
+    outputs, inputs = range(sketch.top), range(sketch.top, len(columns))
+    above = _words(list(map(str, outputs)), columns, unit)
+    if sketch.top or sketch.determinants:
+        lines.insert(0, above)
+        for x, dome in _domes(found, unit):
+            lines[0] = lines[0].ljust(x) + dome
+    if sketch.bottom:
+        lines.append(_words(list(map(str, inputs)), columns[sketch.top :], unit))
+    if sketch.kinds:
+        if sketch.top:
+            lines.insert(0, _words(sketch.kinds[: sketch.top], columns, unit))
+        if sketch.bottom:
+            lines.append(_words(sketch.kinds[sketch.top :], columns[sketch.top :], unit))
     return "\n".join(lines)
 
 
@@ -120,6 +134,25 @@ def gallery_text(
     return "\n\n".join(bands)
 
 
+def sum_text(terms: Iterable[tuple[str, Drawable]], width: int = 80) -> str:
+    """Draw a formal sum: each term is a coefficient before a diagram, as many as fit the width.
+
+    >>> from tannaka.diagrams.partition import SetPartition
+    >>> print(sum_text([("2 ", SetPartition.cup()), ("n^2 ", SetPartition.cup())]))
+    2  0 1  + n²  0 1
+       ╰─╯        ╰─╯
+    """
+    shown = tuple(terms)
+    lines: list[list[str]] = [[]]
+    for words, (_, diagram) in zip(coefficients(shown), shown, strict=True):
+        cells = [*filter(None, [words]), diagram_text(diagram)]
+        wide = max(map(text_width, side_by_side([*lines[-1], *cells]).split("\n")))
+        if lines[-1] and wide > width:
+            lines.append([])
+        lines[-1] += cells
+    return "\n\n".join(map(side_by_side, filter(None, lines))) or "0"
+
+
 def side_by_side(drawings: Sequence[str]) -> str:
     r"""Put texts of several lines beside each other, each centred in height.
 
@@ -138,96 +171,59 @@ def side_by_side(drawings: Sequence[str]) -> str:
     return "\n".join("  ".join(parts).rstrip() for parts in zip(*columns, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _Bus:
-    """The columns, in half places, of the wires that reach a block from above and from below."""
-
-    above: tuple[int, ...]
-    below: tuple[int, ...]
-
-    @property
-    def left(self) -> int:
-        return min(self.above + self.below)
-
-    @property
-    def right(self) -> int:
-        return max(self.above + self.below)
-
-    def meets(self, other: _Bus) -> bool:
-        return self.left <= other.right and other.left <= self.right
-
-    def over(self, other: _Bus) -> tuple[int, int]:
-        """What it costs to be higher than ``other``: shared columns, crossings."""
-        shared = set(self.below) & set(other.above)
-        down = sum(other.left <= column <= other.right for column in self.below)
-        up = sum(self.left <= column <= self.right for column in other.above)
-        return len(shared), down + up
-
-
-def _layout(diagram: Drawable) -> tuple[list[int], list[_Bus], list[int]]:
-    """The column of every vertex; the buses from high to low; columns of wires without a bus."""
-    top, bottom = diagram.cod, diagram.dom
-    columns = [max(bottom - top, 0) + 2 * i for i in range(top)]
-    columns += [max(top - bottom, 0) + 2 * i for i in range(bottom)]
-
-    def bus(block: Sequence[int]) -> _Bus:
-        above = tuple(columns[v] for v in block if v < top)
-        return _Bus(above, tuple(columns[v] for v in block if v >= top))
-
-    straight = [b for b in diagram.blocks if len(b) == 2 and columns[b[0]] == columns[b[1]]]
-    bent = [block for block in diagram.blocks if block not in straight]
-    bent = [bent[i] for i in _order([bus(block) for block in bent])]
-    for i, high in enumerate(bent):
-        taken = {columns[v] for low in bent[i + 1 :] for v in low if v < top}
-        for v in high:
-            if v >= top and columns[v] in taken:
-                columns[v] += 1
-    return columns, [bus(block) for block in bent], [columns[block[0]] for block in straight]
+def _body(found: Wiring, unit: int, least: int) -> list[list[str]]:
+    """The lines between the numbers, as characters."""
+    free = [at for dome in found.domes for at, row in dome if row is None]
+    height = max([least, *(row + 1 for row in found.rows), *(1 for _ in free)])
+    body = [[" "] * (unit * found.right + 1) for _ in range(height)]
+    wires = [(column, 0, height, "│") for column in found.straight]
+    wires += [(column, high + 1, low, "║") for column, high, low in found.edges]
+    wires += [(at, 0, row, "║") for dome in found.domes for at, row in dome if row is not None]
+    for bus, row in zip(found.buses, found.rows, strict=True):
+        wires += [(column, 0, row, "│") for column in bus.above]
+        wires += [(column, row + 1, height, "│") for column in bus.below]
+        left, right = unit * bus.left, unit * bus.right
+        arms = {
+            x: (_LEFT if x > left else 0) | (_RIGHT if x < right else 0)
+            for x in range(left, right + 1)
+        }
+        for reached, arm in (
+            (bus.above, _UP),
+            (bus.below, _DOWN),
+            (bus.up, _LEG_UP),
+            (bus.down, _LEG_DOWN),
+        ):
+            for column in reached:
+                arms[unit * column] |= arm
+        if not bus.bare or bus.up or bus.down or bus.loops:
+            for x, reach in arms.items():
+                body[row][x] = _GLYPH[reach]
+        for column in bus.loops:
+            body[row][unit * column] = LOOP
+        if bus.bare:
+            body[row][left] = RING
+    for column, start, stop, wire in wires:
+        for row in range(start, stop):
+            body[row][unit * column] = wire
+    for column in free:
+        body[0][unit * column] = RING
+    return body
 
 
-def _order(buses: list[_Bus]) -> list[int]:
-    """From high to low, such that moving no single bus makes it cheaper."""
-    cost = [[a.over(b) for b in buses] for a in buses]
-    # Outputs only, narrow first, on top; inputs only, narrow last, at the bottom.
-    order = sorted(
-        range(len(buses)),
-        key=lambda i: (
-            bool(buses[i].below) - bool(buses[i].above),
-            (buses[i].right - buses[i].left) * (1 if buses[i].above else -1),
-        ),
-    )
-    moved = True
-    while moved:
-        moved = False
-        for item in tuple(order):
-            rest = [other for other in order if other != item]
-            costs = []
-            for place in range(len(order)):
-                pairs = [cost[other][item] for other in rest[:place]]
-                pairs += [cost[item][other] for other in rest[place:]]
-                costs.append((sum(shared for shared, _ in pairs), sum(cross for _, cross in pairs)))
-            best = costs.index(min(costs))
-            if costs[best] < costs[order.index(item)]:
-                order = [*rest[:best], item, *rest[best:]]
-                moved = True
-    return order
+def _domes(found: Wiring, unit: int) -> Iterator[tuple[int, str]]:
+    """Where each determinant vertex starts, and its text."""
+    for dome in found.domes:
+        first, last = unit * dome[0][0], unit * dome[-1][0]
+        text = ["═"] * (last - first + 1)
+        for column, _ in dome:
+            text[unit * column - first] = "╦"
+        if len(dome) > 1:
+            text[0], text[-1] = "╔", "╗"
+        yield first, "".join(text)
 
 
-def _rows(buses: list[_Bus]) -> list[int]:
-    """A line for every bus, as high as may be; those of inputs only as low as may be."""
-    rows: list[int] = []
-    for i, bus in enumerate(buses):
-        rows.append(max((rows[j] + 1 for j in range(i) if buses[j].meets(bus)), default=0))
-    last = max(rows, default=0)
-    for i in reversed(range(len(buses))):
-        if not buses[i].above:
-            later = (rows[j] - 1 for j in range(i + 1, len(buses)) if buses[j].meets(buses[i]))
-            rows[i] = min(later, default=last)
-    return rows
-
-
-def _numbers(vertices: range, columns: list[int], unit: int) -> str:
+def _words(words: Sequence[str], columns: Sequence[int], unit: int) -> str:
     line = ""
-    for vertex in vertices:
-        line = line.ljust(unit * columns[vertex]) + str(vertex)
+    for word, column in zip(words, columns, strict=False):
+        line += " " * (unit * column - text_width(line)) + word
     return line

@@ -20,6 +20,7 @@ from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.jellyfish import Jellyfish
 from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.sketch import Sketch, overlaid
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +211,11 @@ class Typed(Diagram):
     def _beside(left: Diagram, right: Diagram) -> Terms:
         factors = [f.juxtapositions(g) for f, g in _pairs(left, right)]
         return _expanded(left.dom + right.dom, left.cod + right.cod, factors)
+
+    def sketch(self) -> Sketch:
+        """The parts over each other, strands of each type alike."""
+        places = [self.vertices(kind) for kind in range(len(self.parts))]
+        return overlaid([part.sketch() for part in self.parts], places, self.top, self.bottom)
 
     def written(self, at: Sequence[object]) -> str:
         """The texts of the parts between double bars, with vertex v called ``at[v]``."""

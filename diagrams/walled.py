@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram, check_category, check_composable, order
+from tannaka.diagrams.sketch import Sketch
 
 KINDS = ("V", "V*")
 """What an axis may be: a vector or a covector."""
@@ -167,3 +168,9 @@ class WalledBrauer(Diagram):
         True
         """
         return type(self)(self.cod, self.dom, self.brauer.dagger().pairs)
+
+    def sketch(self) -> Sketch:
+        """Arrows: a strand of V runs up, of V* down; cups run from V* to V, caps from V to V*."""
+        kinds = self.cod + self.dom
+        sources = {v for v, kind in enumerate(kinds) if (kind == "V") == (v >= self.top)}
+        return Sketch(self.top, self.bottom, self.blocks, kinds=kinds, sources=frozenset(sources))
