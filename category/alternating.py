@@ -17,11 +17,11 @@ from tannaka.category.walks import Walks, move_box
 from tannaka.diagrams.counts import count_jellyfish_diagrams, count_set_partitions
 from tannaka.diagrams.diagram import Diagram, order
 from tannaka.diagrams.enumerate import jellyfish_diagrams, set_partitions
-from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.jellyfish import Jellyfish
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import SetPartition
-from tannaka.diagrams.unions import Union
+from tannaka.diagrams.spaces.enumeration import Enumeration
+from tannaka.diagrams.spaces.unions import Union
 
 
 @register

@@ -30,9 +30,9 @@ from tannaka.category.straightening import Sum, straightened
 from tannaka.category.walks import Walks
 from tannaka.diagrams.diagram import Diagram, natural
 from tannaka.diagrams.diagram import order as natural_order
-from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.morphism import Morphism
+from tannaka.diagrams.spaces.enumeration import Enumeration
 
 if TYPE_CHECKING:
     import scipy.sparse

@@ -17,11 +17,11 @@ from tannaka.category.groups import Group
 from tannaka.category.walks import Walks
 from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import Diagram
-from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.errors import CompositionError, SizeError
 from tannaka.diagrams.morphism import Morphism, exact
-from tannaka.diagrams.svg import gallery_svg
-from tannaka.diagrams.text import gallery_text
+from tannaka.diagrams.pictures.svg import gallery_svg
+from tannaka.diagrams.pictures.text import gallery_text
+from tannaka.diagrams.spaces.enumeration import Enumeration
 
 MAX_LISTED = 10_000_000
 """Most basis diagrams that are put into one tuple before the request is refused."""

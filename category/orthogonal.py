@@ -16,9 +16,9 @@ from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.counts import count_brauer_diagrams, count_grood_diagrams
 from tannaka.diagrams.diagram import Diagram, order
 from tannaka.diagrams.enumerate import brauer_diagrams, grood_diagrams
-from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.grood import Grood
-from tannaka.diagrams.unions import Union
+from tannaka.diagrams.spaces.enumeration import Enumeration
+from tannaka.diagrams.spaces.unions import Union
 
 
 @register

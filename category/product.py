@@ -18,7 +18,7 @@ from tannaka.category.straightening import Sum
 from tannaka.category.walks import Walks
 from tannaka.diagrams.diagram import Diagram, natural
 from tannaka.diagrams.enumerate import typed_diagrams
-from tannaka.diagrams.enumeration import Enumeration
+from tannaka.diagrams.spaces.enumeration import Enumeration
 from tannaka.diagrams.typed import Typed
 
 

@@ -16,9 +16,9 @@ from tannaka.category.walks import Walks, move_box
 from tannaka.diagrams.counts import count_set_partitions
 from tannaka.diagrams.diagram import Diagram, order
 from tannaka.diagrams.enumerate import set_partitions
-from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.spaces.enumeration import Enumeration
 
 
 @register

@@ -19,7 +19,7 @@ from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.counts import count_brauer_diagrams
 from tannaka.diagrams.diagram import Diagram, order
 from tannaka.diagrams.enumerate import brauer_diagrams
-from tannaka.diagrams.enumeration import Enumeration
+from tannaka.diagrams.spaces.enumeration import Enumeration
 
 
 @register

@@ -16,6 +16,6 @@ from tannaka.diagrams.grood import Grood as Grood
 from tannaka.diagrams.jellyfish import Jellyfish as Jellyfish
 from tannaka.diagrams.morphism import Morphism as Morphism
 from tannaka.diagrams.partition import SetPartition as SetPartition
-from tannaka.diagrams.steps import compose_steps as compose_steps
+from tannaka.diagrams.pictures.steps import compose_steps as compose_steps
 from tannaka.diagrams.typed import Typed as Typed
 from tannaka.diagrams.walled import WalledBrauer as WalledBrauer

@@ -9,7 +9,7 @@ from typing import Any, Self
 from tannaka.diagrams.diagram import Diagram, check_category, check_composable, order
 from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.partition import SetPartition, connected, restricted_growth
-from tannaka.diagrams.sketch import Sketch
+from tannaka.diagrams.pictures.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ from typing import Any, Self
 
 from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.morphism import Morphism
-from tannaka.diagrams.sketch import Sketch
-from tannaka.diagrams.svg import diagram_svg
-from tannaka.diagrams.text import diagram_text
-from tannaka.diagrams.tikz import diagram_tikz
+from tannaka.diagrams.pictures.sketch import Sketch
+from tannaka.diagrams.pictures.svg import diagram_svg
+from tannaka.diagrams.pictures.text import diagram_text
+from tannaka.diagrams.pictures.tikz import diagram_tikz
 
 Terms = dict[tuple["Diagram", tuple[int, ...]], int]
 """A product of two diagrams, multiplied out: (diagram, a power of each symbol) -> coefficient."""

@@ -11,15 +11,15 @@ from collections.abc import Hashable, Sequence
 
 from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.brauer import Brauer
-from tannaka.diagrams.enumeration import Enumeration
-from tannaka.diagrams.graphs import BilabelledGraphs
 from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.jellyfish import Jellyfish
-from tannaka.diagrams.labellings import GrowthStrings, JellyfishDiagrams, SetPartitions
-from tannaka.diagrams.matchings import BrauerDiagrams, GroodDiagrams, WalledBrauerDiagrams
-from tannaka.diagrams.nestings import NestedBrauerDiagrams
 from tannaka.diagrams.partition import SetPartition
-from tannaka.diagrams.products import Family, TypedDiagrams
+from tannaka.diagrams.spaces.enumeration import Enumeration
+from tannaka.diagrams.spaces.graphs import BilabelledGraphs
+from tannaka.diagrams.spaces.labellings import GrowthStrings, JellyfishDiagrams, SetPartitions
+from tannaka.diagrams.spaces.matchings import BrauerDiagrams, GroodDiagrams, WalledBrauerDiagrams
+from tannaka.diagrams.spaces.nestings import NestedBrauerDiagrams
+from tannaka.diagrams.spaces.products import Family, TypedDiagrams
 from tannaka.diagrams.typed import Typed
 from tannaka.diagrams.walled import WalledBrauer
 

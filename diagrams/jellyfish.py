@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from tannaka.diagrams.diagram import Diagram, Terms, single
 from tannaka.diagrams.partition import SetPartition, connected, restricted_growth
+from tannaka.diagrams.pictures.sketch import Sketch
 from tannaka.diagrams.signs import check_product, oriented, sign
-from tannaka.diagrams.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from numbers import Rational
 from typing import TYPE_CHECKING, Any
 
 from tannaka.diagrams.errors import CompositionError
-from tannaka.diagrams.svg import sum_svg
-from tannaka.diagrams.text import sum_text
+from tannaka.diagrams.pictures.svg import sum_svg
+from tannaka.diagrams.pictures.text import sum_text
 
 if TYPE_CHECKING:
     import sympy

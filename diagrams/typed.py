@@ -20,7 +20,7 @@ from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.jellyfish import Jellyfish
 from tannaka.diagrams.partition import SetPartition
-from tannaka.diagrams.sketch import Sketch, overlaid
+from tannaka.diagrams.pictures.sketch import Sketch, overlaid
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram, check_category, check_composable, order
-from tannaka.diagrams.sketch import Sketch
+from tannaka.diagrams.pictures.sketch import Sketch
 
 KINDS = ("V", "V*")
 """What an axis may be: a vector or a covector."""

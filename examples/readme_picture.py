@@ -19,8 +19,8 @@ from tannaka.codegen.lower import lower_diagrams
 from tannaka.codegen.notation import formula
 from tannaka.codegen.plan import Plan
 from tannaka.diagrams import SetPartition, factor
-from tannaka.diagrams.picture import picture
-from tannaka.diagrams.svg import COLOURS, diagram_group, svg_document
+from tannaka.diagrams.pictures.picture import picture
+from tannaka.diagrams.pictures.svg import COLOURS, diagram_group, svg_document
 
 DIAGRAM = SetPartition(4, 3, (0, 1, 1, 1, 1, 0, 2))
 FILE = Path(__file__).parent.parent / "docs" / "diagram_to_kernel.svg"

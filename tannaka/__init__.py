@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tannaka.diagrams.jellyfish import Jellyfish as Jellyfish
     from tannaka.diagrams.morphism import Morphism as Morphism
     from tannaka.diagrams.partition import SetPartition as SetPartition
-    from tannaka.diagrams.steps import compose_steps as compose_steps
+    from tannaka.diagrams.pictures.steps import compose_steps as compose_steps
     from tannaka.diagrams.typed import Typed as Typed
     from tannaka.diagrams.walled import WalledBrauer as WalledBrauer
 
@@ -62,7 +62,7 @@ _HOMES = {
     "SetPartition": "tannaka.diagrams.partition",
     "Typed": "tannaka.diagrams.typed",
     "WalledBrauer": "tannaka.diagrams.walled",
-    "compose_steps": "tannaka.diagrams.steps",
+    "compose_steps": "tannaka.diagrams.pictures.steps",
     "generate": "tannaka.codegen.generate",
     "group": "tannaka.category",
 }

@@ -20,9 +20,9 @@ from tannaka.codegen.files import write_whole
 from tannaka.codegen.generate import generate as write_layer
 from tannaka.diagrams.counts import readable
 from tannaka.diagrams.errors import TannakaError, needing
-from tannaka.diagrams.svg import gallery_svg
-from tannaka.diagrams.text import gallery_text
-from tannaka.diagrams.tikz import gallery_tikz
+from tannaka.diagrams.pictures.svg import gallery_svg
+from tannaka.diagrams.pictures.text import gallery_text
+from tannaka.diagrams.pictures.tikz import gallery_tikz
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -24,10 +24,10 @@ from tannaka.diagrams.enumerate import (
     typed_diagrams,
     walled_brauer_diagrams,
 )
-from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.partition import SetPartition
-from tannaka.diagrams.unions import Union
+from tannaka.diagrams.spaces.enumeration import Enumeration
+from tannaka.diagrams.spaces.unions import Union
 
 SUB_FAMILIES: dict[str, dict[str, Any]] = {
     "all": {},

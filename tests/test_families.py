@@ -39,9 +39,9 @@ from tannaka.diagrams.enumerate import (
     typed_diagrams,
     walled_brauer_diagrams,
 )
-from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.jellyfish import Jellyfish
+from tannaka.diagrams.spaces.enumeration import Enumeration
 from tannaka.diagrams.structure import non_nesting
 from tannaka.diagrams.typed import Typed
 from tannaka.diagrams.walled import WalledBrauer

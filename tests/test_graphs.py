@@ -21,7 +21,7 @@ from tannaka.diagrams.counts import (
 )
 from tannaka.diagrams.enumerate import bilabelled_graphs, set_partitions
 from tannaka.diagrams.errors import SizeError
-from tannaka.diagrams.orderly import least_graphs
+from tannaka.diagrams.spaces.orderly import least_graphs
 
 
 def sizes() -> Iterator[object]:

@@ -19,10 +19,16 @@ from readers import along, classes, read_svg, read_text
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.enumerate import set_partitions
 from tannaka.diagrams.partition import SetPartition, restricted_growth
-from tannaka.diagrams.picture import picture
-from tannaka.diagrams.svg import COLOURS, diagram_group, diagram_svg, gallery_svg, svg_document
-from tannaka.diagrams.text import diagram_text, gallery_text
-from tannaka.diagrams.tikz import gallery_tikz
+from tannaka.diagrams.pictures.picture import picture
+from tannaka.diagrams.pictures.svg import (
+    COLOURS,
+    diagram_group,
+    diagram_svg,
+    gallery_svg,
+    svg_document,
+)
+from tannaka.diagrams.pictures.text import diagram_text, gallery_text
+from tannaka.diagrams.pictures.tikz import gallery_tikz
 
 Blocks = frozenset[frozenset[int]]
 Golden = Callable[[str, str], None]
@@ -208,8 +214,8 @@ def test_colours_stand_out_on_white_and_on_black() -> None:
 def test_drawings_do_not_depend_on_the_hash_seed() -> None:
     script = (
         "from tannaka.diagrams.enumerate import set_partitions as all\n"
-        "from tannaka.diagrams.svg import gallery_svg\n"
-        "from tannaka.diagrams.text import gallery_text\n"
+        "from tannaka.diagrams.pictures.svg import gallery_svg\n"
+        "from tannaka.diagrams.pictures.text import gallery_text\n"
         "from tannaka.diagrams import BilabelledGraph, Jellyfish\n"
         "edges = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 0), (4, 5), (5, 5)]\n"
         "more = [BilabelledGraph(6, edges, (0, 1), (2,)), Jellyfish.determinant(2, 3)]\n"

@@ -15,17 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from readers import along, crossings, read_svg, read_text
 
-from tannaka.diagrams.bell import Bell
 from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.jellyfish import Jellyfish
 from tannaka.diagrams.partition import SetPartition
-from tannaka.diagrams.picture import picture
+from tannaka.diagrams.pictures.bell import Bell
+from tannaka.diagrams.pictures.picture import picture
+from tannaka.diagrams.pictures.svg import diagram_svg, gallery_svg
+from tannaka.diagrams.pictures.text import diagram_text, gallery_text
+from tannaka.diagrams.pictures.tikz import gallery_tikz
 from tannaka.diagrams.signs import sign
-from tannaka.diagrams.svg import diagram_svg, gallery_svg
-from tannaka.diagrams.text import diagram_text, gallery_text
-from tannaka.diagrams.tikz import gallery_tikz
 from tannaka.diagrams.typed import Typed
 from tannaka.diagrams.walled import WalledBrauer
 from tannaka.testing.strategies import CATEGORIES, any_diagram, category

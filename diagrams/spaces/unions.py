@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from tannaka.diagrams.enumeration import Enumeration
+from tannaka.diagrams.spaces.enumeration import Enumeration
 
 
 class Union(Enumeration[Any]):

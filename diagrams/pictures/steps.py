@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from tannaka.diagrams.diagram import Diagram, check_composable
-from tannaka.diagrams.markup import COLOURS, KIND_ROOM, LEG, SCALE, diagram_group
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import connected
-from tannaka.diagrams.picture import Picture, picture
-from tannaka.diagrams.sums import sum_group
-from tannaka.diagrams.svg import svg_document, svg_text
-from tannaka.diagrams.text import side_by_side
+from tannaka.diagrams.pictures.markup import COLOURS, KIND_ROOM, LEG, SCALE, diagram_group
+from tannaka.diagrams.pictures.picture import Picture, picture
+from tannaka.diagrams.pictures.sums import sum_group
+from tannaka.diagrams.pictures.svg import svg_document, svg_text
+from tannaka.diagrams.pictures.text import side_by_side
 
 D = TypeVar("D", bound=Diagram)
 

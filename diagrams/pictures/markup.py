@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from html import escape
 
-from tannaka.diagrams.bell import RING
-from tannaka.diagrams.curves import Curve, Point
-from tannaka.diagrams.nodes import RADIUS
-from tannaka.diagrams.picture import Picture, picture, text_width
-from tannaka.diagrams.sketch import Drawable, Sketch
+from tannaka.diagrams.pictures.bell import RING
+from tannaka.diagrams.pictures.curves import Curve, Point
+from tannaka.diagrams.pictures.nodes import RADIUS
+from tannaka.diagrams.pictures.picture import Picture, picture, text_width
+from tannaka.diagrams.pictures.sketch import Drawable, Sketch
 
 SCALE = 36.0
 """Distance of neighbouring vertices, in pixels."""

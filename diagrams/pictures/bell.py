@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tannaka.diagrams.curves import Curve, Point, along, cut
-from tannaka.diagrams.sketch import Legs
+from tannaka.diagrams.pictures.curves import Curve, Point, along, cut
+from tannaka.diagrams.pictures.sketch import Legs
 
 ARCH = 0.42
 """Height of a bell."""

@@ -12,12 +12,22 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from math import ceil, sqrt
 
-from tannaka.diagrams.markup import COLOURS as COLOURS
-from tannaka.diagrams.markup import LABEL, MONO, SANS, SCALE, font, line, room, trim, width_of
-from tannaka.diagrams.markup import diagram_group as diagram_group
-from tannaka.diagrams.picture import one_line, picture
-from tannaka.diagrams.sketch import Drawable
-from tannaka.diagrams.sums import sum_group
+from tannaka.diagrams.pictures.markup import COLOURS as COLOURS
+from tannaka.diagrams.pictures.markup import (
+    LABEL,
+    MONO,
+    SANS,
+    SCALE,
+    font,
+    line,
+    room,
+    trim,
+    width_of,
+)
+from tannaka.diagrams.pictures.markup import diagram_group as diagram_group
+from tannaka.diagrams.pictures.picture import one_line, picture
+from tannaka.diagrams.pictures.sketch import Drawable
+from tannaka.diagrams.pictures.sums import sum_group
 
 # ":root" is this SVG only where it is a document of its own, so the rule reaches nothing else.
 STYLE = (

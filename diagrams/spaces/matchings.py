@@ -15,7 +15,6 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
-from tannaka.diagrams.automaton import Automaton, Move
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.counts import (
     count_grood_diagrams,
@@ -25,9 +24,14 @@ from tannaka.diagrams.counts import (
     standard_tableaux,
 )
 from tannaka.diagrams.diagram import natural, order
-from tannaka.diagrams.enumeration import D
 from tannaka.diagrams.grood import Grood
-from tannaka.diagrams.tableaux import matching_of_tableau, permutation_of_tableaux, random_tableau
+from tannaka.diagrams.spaces.automaton import Automaton, Move
+from tannaka.diagrams.spaces.enumeration import D
+from tannaka.diagrams.spaces.tableaux import (
+    matching_of_tableau,
+    permutation_of_tableaux,
+    random_tableau,
+)
 from tannaka.diagrams.walled import WalledBrauer
 
 Piles = tuple[int, ...]

@@ -22,14 +22,14 @@ from functools import lru_cache
 from itertools import pairwise, product
 from unicodedata import east_asian_width
 
-from tannaka.diagrams.bell import ARCH, DANGLE, Bell, Leg, bell, breadth
-from tannaka.diagrams.curves import Curve as Curve
-from tannaka.diagrams.curves import Point as Point
-from tannaka.diagrams.curves import along, arc, at, depth, direction, distance, through
-from tannaka.diagrams.layout import components, reach
-from tannaka.diagrams.nodes import Edge, Node, Wire, graph
-from tannaka.diagrams.sketch import Drawable as Drawable
-from tannaka.diagrams.sketch import Sketch
+from tannaka.diagrams.pictures.bell import ARCH, DANGLE, Bell, Leg, bell, breadth
+from tannaka.diagrams.pictures.curves import Curve as Curve
+from tannaka.diagrams.pictures.curves import Point as Point
+from tannaka.diagrams.pictures.curves import along, arc, at, depth, direction, distance, through
+from tannaka.diagrams.pictures.layout import components, reach
+from tannaka.diagrams.pictures.nodes import Edge, Node, Wire, graph
+from tannaka.diagrams.pictures.sketch import Drawable as Drawable
+from tannaka.diagrams.pictures.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from tannaka.diagrams.enumeration import D, Enumeration
+from tannaka.diagrams.spaces.enumeration import D, Enumeration
 
 Move = tuple[int, Any]
 """A choice, and the state that it leads to."""

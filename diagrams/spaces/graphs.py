@@ -23,9 +23,16 @@ from tannaka.diagrams.counts import (
     labelled_symmetries,
 )
 from tannaka.diagrams.diagram import natural, order
-from tannaka.diagrams.enumeration import Enumeration
 from tannaka.diagrams.errors import SizeError
-from tannaka.diagrams.orderly import Rows, bits, least_graphs, least_rows, listed_graphs, ones
+from tannaka.diagrams.spaces.enumeration import Enumeration
+from tannaka.diagrams.spaces.orderly import (
+    Rows,
+    bits,
+    least_graphs,
+    least_rows,
+    listed_graphs,
+    ones,
+)
 
 MAX_BARE = 6
 """Most vertices without label for a graph to be found by its number, and its number by it."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tannaka.diagrams.bell import RING
-from tannaka.diagrams.curves import Curve, Point
-from tannaka.diagrams.markup import COLOURS
-from tannaka.diagrams.nodes import RADIUS
-from tannaka.diagrams.picture import Picture, picture
-from tannaka.diagrams.sketch import Drawable, Sketch
+from tannaka.diagrams.pictures.bell import RING
+from tannaka.diagrams.pictures.curves import Curve, Point
+from tannaka.diagrams.pictures.markup import COLOURS
+from tannaka.diagrams.pictures.nodes import RADIUS
+from tannaka.diagrams.pictures.picture import Picture, picture
+from tannaka.diagrams.pictures.sketch import Drawable, Sketch
 
 _UNIT = 0.8
 """Distance of neighbouring vertices, in centimetres."""

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tannaka.diagrams.buses import Wiring, wiring
-from tannaka.diagrams.picture import one_line, text_width
-from tannaka.diagrams.sketch import Drawable
-from tannaka.diagrams.sums import coefficients
+from tannaka.diagrams.pictures.buses import Wiring, wiring
+from tannaka.diagrams.pictures.picture import one_line, text_width
+from tannaka.diagrams.pictures.sketch import Drawable
+from tannaka.diagrams.pictures.sums import coefficients
 
 _UP, _DOWN, _LEFT, _RIGHT, _LEG_UP, _LEG_DOWN = 1, 2, 4, 8, 16, 32
 _GLYPH = {

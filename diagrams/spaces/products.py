@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 
 from tannaka.diagrams.diagram import Diagram, natural
-from tannaka.diagrams.enumeration import Enumeration
+from tannaka.diagrams.spaces.enumeration import Enumeration
 from tannaka.diagrams.typed import Typed
 
 Family = Callable[[int, int], Enumeration[Any]]

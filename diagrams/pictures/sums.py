@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from tannaka.diagrams.markup import MONO, SCALE, diagram_group, font, line, room, width_of
-from tannaka.diagrams.picture import one_line, picture
-from tannaka.diagrams.sketch import Drawable
+from tannaka.diagrams.pictures.markup import MONO, SCALE, diagram_group, font, line, room, width_of
+from tannaka.diagrams.pictures.picture import one_line, picture
+from tannaka.diagrams.pictures.sketch import Drawable
 
 T = TypeVar("T", bound=Drawable)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from tannaka.diagrams.sketch import Sketch
+from tannaka.diagrams.pictures.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from tannaka.diagrams.curves import Point, distance
-from tannaka.diagrams.sketch import Sketch
+from tannaka.diagrams.pictures.curves import Point, distance
+from tannaka.diagrams.pictures.sketch import Sketch
 
 _APART = 0.8
 _ROUNDS = 80

@@ -1,7 +1,7 @@
 """A graph between two rows of labels: how its wires and edges run.
 
 Outputs and inputs are the ends of thin wires, as Mančinska and Roberson draw bilabelled graphs
-(arXiv:1910.06958). Where the vertices stand is :mod:`tannaka.diagrams.layout`'s; of its proposals
+(arXiv:1910.06958). Where the vertices stand is :mod:`tannaka.diagrams.pictures.layout`'s; of its proposals
 the one is taken that crosses and hides least. Edges are straight, or bowed around a vertex that is
 in their way; loops are drops where there is room; vertices without a label are rings.
 """
@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from tannaka.diagrams.curves import Curve, Point, along, cut, distance, meet
-from tannaka.diagrams.layout import layouts
-from tannaka.diagrams.sketch import Sketch
+from tannaka.diagrams.pictures.curves import Curve, Point, along, cut, distance, meet
+from tannaka.diagrams.pictures.layout import layouts
+from tannaka.diagrams.pictures.sketch import Sketch
 
 Box = tuple[float, float]
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-from tannaka.diagrams.automaton import Automaton, Move
 from tannaka.diagrams.counts import count_jellyfish_diagrams
 from tannaka.diagrams.diagram import natural, order
 from tannaka.diagrams.jellyfish import Jellyfish
 from tannaka.diagrams.partition import SetPartition, restricted_growth
+from tannaka.diagrams.spaces.automaton import Automaton, Move
 
 
 class SetPartitions(Automaton[SetPartition]):

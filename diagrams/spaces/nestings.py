@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tannaka.diagrams.automaton import Automaton, Move
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.counts import count_brauer_diagrams
 from tannaka.diagrams.diagram import order
-from tannaka.diagrams.matchings import BrauerDiagrams
+from tannaka.diagrams.spaces.automaton import Automaton, Move
+from tannaka.diagrams.spaces.matchings import BrauerDiagrams
 
 
 class NestedBrauerDiagrams(BrauerDiagrams):
