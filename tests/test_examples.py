@@ -113,19 +113,20 @@ def test_the_molecule_is_chiral(example: Callable[[str], ModuleType]) -> None:
         assert a != b or np.abs(distances[i] - distances[j]).max() > 0.01
 
 
-def test_the_readme_picture_is_what_the_script_writes(
+def test_the_readme_pictures_are_what_the_script_writes(
     example: Callable[[str], ModuleType],
 ) -> None:
-    committed = (ROOT / "docs" / "diagram_to_kernel.svg").read_text(encoding="utf-8")
-    assert committed == example("readme_picture").readme_picture(), (
-        "run python examples/readme_picture.py, then look at the picture"
-    )
+    pictures = example("readme_pictures").pictures()
+    assert {path.name for path in (ROOT / "docs").iterdir()} == pictures.keys()
+    for name, svg in pictures.items():
+        committed = (ROOT / "docs" / name).read_text(encoding="utf-8")
+        assert committed == svg, "run python examples/readme_pictures.py, then look at the pictures"
 
 
 def test_the_readme_picture_shows_a_true_factorisation(
     example: Callable[[str], ModuleType],
 ) -> None:
-    picture = example("readme_picture")
+    picture = example("readme_pictures")
     parts = picture.factor(picture.DIAGRAM)
     composite = parts.contraction >> parts.permutation >> parts.embedding
     assert composite == tn.Morphism.of(picture.DIAGRAM)

@@ -1,10 +1,10 @@
-"""The README's first picture: one diagram, its three factors, and the code that they become.
+"""The README's pictures: one diagram becoming code, two Hom spaces, two determinants composed.
 
-Nothing in it is typed by hand: the factors are ``factor(DIAGRAM)``, the code is what the einsum
-backend writes for the plan with those three steps, after that plan was verified. Each block keeps
-its colour from the diagram to the factors.
+Nothing in the first is typed by hand: the factors are ``factor(DIAGRAM)``, the code is what the
+einsum backend writes for the plan with those three steps, after that plan was verified. Each block
+keeps its colour from the diagram to the factors.
 
-Usage: python examples/readme_picture.py [file]
+Usage: python examples/readme_pictures.py [folder]
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from tannaka.category import SO, Hom, S
 from tannaka.codegen.backends.einsum import kernel
 from tannaka.codegen.lower import lower_diagrams
 from tannaka.codegen.notation import formula
 from tannaka.codegen.plan import Plan
-from tannaka.diagrams import SetPartition, factor
+from tannaka.diagrams import Grood, SetPartition, compose_steps, factor
 from tannaka.diagrams.pictures.picture import picture
 from tannaka.diagrams.pictures.svg import COLOURS, diagram_group, svg_document
 
 DIAGRAM = SetPartition(4, 3, (0, 1, 1, 1, 1, 0, 2))
-FILE = Path(__file__).parent.parent / "docs" / "diagram_to_kernel.svg"
+FOLDER = Path(__file__).parent.parent / "docs"
 
 WIDTH, HEIGHT = 880.0, 482.0
 SCALE = 36.0
@@ -36,8 +37,19 @@ MONO = "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"
 SANS = "system-ui,'DejaVu Sans',Helvetica,Arial,sans-serif"
 
 
-def readme_picture() -> str:
-    """The picture as a self-contained SVG document."""
+def pictures() -> dict[str, str]:
+    """All pictures as self-contained SVG documents, by the names of their files."""
+    product = compose_steps(Grood.determinant(2, 1), Grood.determinant(1, 2))
+    return {
+        "diagram_to_kernel.svg": diagram_to_kernel(),
+        "hom_s4_2_2.svg": Hom(S(4), 2, 2).svg(),
+        "hom_so3_2_3.svg": Hom(SO(3), 2, 3).svg(),
+        "determinants.svg": product.svg(),
+    }
+
+
+def diagram_to_kernel() -> str:
+    """One diagram, its factors, and the lines of code that they become."""
     return svg_document(
         WIDTH,
         HEIGHT,
@@ -133,12 +145,13 @@ def _text(
 
 
 def main() -> None:
-    """Write the picture into the file named on the command line."""
-    parser = argparse.ArgumentParser(description="Write the README's first picture.")
-    parser.add_argument("file", nargs="?", type=Path, default=FILE)
-    file = parser.parse_args().file
-    file.write_text(readme_picture(), encoding="utf-8")
-    print(file)
+    """Write the pictures into the folder named on the command line."""
+    parser = argparse.ArgumentParser(description="Write the README's pictures.")
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
+    folder = parser.parse_args().folder
+    for name, svg in pictures().items():
+        (folder / name).write_text(svg, encoding="utf-8")
+        print(folder / name)
 
 
 if __name__ == "__main__":
