@@ -10,6 +10,7 @@ someone asks for the coefficients as expressions.
 from __future__ import annotations
 
 import operator
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
@@ -265,6 +266,36 @@ class Morphism:
         """Draw as a self-contained SVG picture: coefficients and diagrams in lines."""
         return sum_svg(self.written(), title=str(self))
 
+    def latex(self) -> str:
+        r"""The sum as a formula for LaTeX, each diagram as d with its blocks as index.
+
+        >>> from tannaka.diagrams.brauer import Brauer
+        >>> print((Brauer.cup() >> Brauer.cap() >> Brauer.cup()).latex())
+        n \, d_{0\,1}
+        >>> print((Brauer.identity(1) * Fraction(-1, 2)).latex())
+        - \tfrac{1}{2} \, d_{0\,1}
+        """
+        return self._formula(lambda diagram: f"d_{{{_latex_index(diagram)}}}")
+
+    def tikz(self) -> str:
+        """The sum for LaTeX's math mode, each diagram drawn as a ``tikzpicture``.
+
+        >>> from tannaka.diagrams.brauer import Brauer
+        >>> (2 * Brauer.identity(2) - Brauer.swap()).tikz().count("begin{tikzpicture}")
+        2
+        """
+        return self._formula(lambda diagram: diagram.tikz())
+
+    def _formula(self, shown: Callable[[Diagram], str]) -> str:
+        words: list[str] = []
+        for coefficient, diagram in self.written():
+            scale = re.sub(r"(\d+)/(\d+)", r"\\tfrac{\1}{\2}", coefficient.strip())
+            scale = re.sub(r"\^(\d+)", r"^{\1}", scale)
+            scale = re.sub(r"\bn(\d+)", r"n_{\1}", scale).removeprefix("-")
+            sign = "-" if coefficient.startswith("-") else "+" if words else ""
+            words.append(" ".join(filter(None, [sign, scale and f"{scale} \\,", shown(diagram)])))
+        return " ".join(words) or "0"
+
     def _repr_mimebundle_(self, **_: object) -> Mapping[str, str]:
         return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
 
@@ -300,6 +331,13 @@ def exact(value: Any) -> Fraction:
     if not isinstance(value, Rational) or isinstance(value, bool):
         raise TypeError(f"coefficients are exact, integers or fractions, got {value!r}")
     return Fraction(int(value.numerator), int(value.denominator))
+
+
+def _latex_index(diagram: Diagram) -> str:
+    """The blocks with bars between, as the index of a letter."""
+    text = str(diagram).replace("∅", r"\varnothing").replace("_", r"\_").replace("*", r"\ast")
+    text = text.replace(" || ", r" \parallel ").replace(" | ", r" \mid ")
+    return re.sub(r"(?<=\d) (?=\d)", r"\\,", text)
 
 
 def _merged(a: Values, b: Values) -> Values:
