@@ -13,6 +13,8 @@ from tannaka.diagrams.errors import SizeError
 
 MAX_SHAPES = 1_000_000
 """Most partitions that a sum over shapes may run through before it is refused."""
+MANY_SHAPES = 1000
+"""From so many partitions on, a determinant is quicker than the sum over them."""
 
 
 def stirling2(size: int, most: int | None = None) -> list[int]:
@@ -78,12 +80,10 @@ def count_brauer_diagrams(size: int, chain: int | None = None, *, nest: int | No
     """
     if nest is None or nest >= size // 2 or size % 2:
         return count_grood_diagrams(size, 0, chain)
-    shapes = count_integer_partitions(size // 2, nest)
-    if shapes > MAX_SHAPES:
-        raise SizeError(
-            f"counting matchings of {size} points without {nest + 1} nested edges takes a sum over "
-            f"{readable(shapes)} partitions: take fewer points or a smaller n"
-        )
+    if count_integer_partitions(size // 2, nest) > MANY_SHAPES:
+        from tannaka.diagrams.moments import symplectic_moment
+
+        return symplectic_moment(2 * nest, size)
     return sum(
         standard_tableaux(tuple(part for part in shape for _ in range(2)))
         for shape in integer_partitions(size // 2, nest)
@@ -111,6 +111,11 @@ def count_grood_diagrams(size: int, n: int, chain: int | None = None) -> int:
     # n odd parts 2a + 1, and at most chain - n even parts 2b, with a and b summing to the pairs.
     odd, even = (_partition_counts(pairs, parts) for parts in (n, max(chain - n, 0)))
     shapes = sum(odd[a] * even[pairs - a] for a in range(pairs + 1)) if chain >= n else 0
+    if shapes > MANY_SHAPES and n in (0, chain):
+        from tannaka.diagrams.moments import orthogonal_moments
+
+        rotations, reflections = orthogonal_moments(chain, size)
+        return (rotations + (reflections if n == 0 else -reflections)) // 2
     if shapes > MAX_SHAPES:
         raise SizeError(
             f"counting matchings of {size} points without {chain + 1} pairwise non-nesting edges "

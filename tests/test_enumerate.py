@@ -356,14 +356,14 @@ def test_bad_input_is_named(
 
 def test_what_is_too_large_to_count_says_so() -> None:
     for call in (
-        lambda: count_brauer_diagrams(400, 30),
         lambda: grood_diagrams(200, 200, 4, chain=30).count,
         lambda: walled_brauer_diagrams(200, 200, chain=30).sample(0),
         lambda: bilabelled_graphs(1, 1, 100).count,
     ):
         with pytest.raises(SizeError, match=r"takes a sum over [0-9,]+ "):
             call()
-    assert repr(brauer_diagrams(200, 200, chain=30)).startswith("<diagrams, too many to count, 200")
+    space = grood_diagrams(200, 200, 4, chain=30)
+    assert repr(space).startswith("<diagrams, too many to count, 200")
 
 
 @pytest.mark.parametrize("size", range(0, 10, 2))

@@ -41,6 +41,7 @@ from tannaka.diagrams.enumerate import (
 )
 from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.jellyfish import Jellyfish
+from tannaka.diagrams.moments import orthogonal_moments, symplectic_moment
 from tannaka.diagrams.spaces.enumeration import Enumeration
 from tannaka.diagrams.structure import non_nesting
 from tannaka.diagrams.typed import Typed
@@ -319,3 +320,24 @@ def test_counts_where_no_enumeration_reaches_agree_with_what_they_add_up_to(size
         assert bounds[-1] == count_grood_diagrams(size, n)
     catalan = comb(2 * size, size) // (size + 1)
     assert walled_brauer_diagrams(size, size, chain=2).count == catalan
+
+
+@pytest.mark.parametrize("n", range(1, 8))
+def test_moments_of_the_trace_count_what_sums_over_shapes_count(n: int) -> None:
+    """Determinants of Bessel functions against the Robinson-Schensted-Knuth correspondence."""
+    for size in range(19):
+        rotations, reflections = orthogonal_moments(n, size)
+        assert rotations + reflections == 2 * count_grood_diagrams(size, 0, n)
+        assert rotations - reflections == 2 * count_grood_diagrams(size, n, n)
+        if n % 2 == 0:
+            assert symplectic_moment(n, size) == count_brauer_diagrams(size, nest=n // 2)
+
+
+def test_large_orders_are_counted_too() -> None:
+    """Where partitions are too many to sum over."""
+    for count in (count_brauer_diagrams(160, 20), count_brauer_diagrams(160, nest=10)):
+        assert 20**160 > count > 20**160 // 10**100
+    # n = 1 and n = 2 have closed forms: 1, and half a central binomial coefficient.
+    assert orthogonal_moments(1, 400) == (1, 1)
+    assert orthogonal_moments(2, 400) == (comb(400, 200), 0)
+    assert symplectic_moment(2, 400) == comb(400, 200) // 201
