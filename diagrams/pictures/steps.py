@@ -17,7 +17,7 @@ from tannaka.diagrams.pictures.text import side_by_side
 
 D = TypeVar("D", bound=Diagram)
 
-_GAP, _PAD, _TOP, _LIFT = 56.0, 16.0, 62.0, 18.0
+_GAP, _PAD, _TOP, _LIFT = 56.0, 16.0, 72.0, 18.0
 _LINE, _WORDS = 700.0, 92.0
 
 
