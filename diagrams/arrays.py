@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tannaka.diagrams.counts import count_brauer_diagrams, count_set_partitions, readable
-from tannaka.diagrams.diagram import order
+from tannaka.diagrams.diagram import bound, order
 from tannaka.diagrams.errors import CompositionError, SizeError
 
 Labels = NDArray[np.int8]
@@ -37,7 +37,7 @@ def set_partition_array(size: int, most: int | None = None) -> Labels:
            [0, 1, 2]], dtype=int8)
     """
     size = order("size", size)
-    most = size if most is None else order("most", most)
+    most = size if most is None else bound("most", most)
     count = count_set_partitions(size, most)
     _check_bytes(count, size, "set_partitions")
     # ways[r][m]: in how many ways r more points may be put after m blocks.

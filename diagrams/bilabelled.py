@@ -6,10 +6,20 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tannaka.diagrams.diagram import Diagram, check_category, check_composable, order
-from tannaka.diagrams.errors import CompositionError
+from tannaka.diagrams.diagram import (
+    Diagram,
+    check_category,
+    check_composable,
+    check_data,
+    order,
+    text_of,
+)
+from tannaka.diagrams.errors import CompositionError, SizeError
 from tannaka.diagrams.partition import SetPartition, connected, restricted_growth
 from tannaka.diagrams.pictures.sketch import Sketch
+
+MAX_BARE = 1_000
+"""Most vertices without label for a graph to be brought into canonical form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +253,7 @@ class BilabelledGraph(Diagram):
         >>> BilabelledGraph.parse(1, 1, "0 | 1 ; 0-1")
         BilabelledGraph(vertices=2, edges=((0, 1),), outputs=(0,), inputs=(1,))
         """
-        labels, _, edges = text.partition(";")
+        labels, _, edges = text_of(text).partition(";")
         words = [] if labels.strip() in ("", "∅") else [word.split() for word in labels.split("|")]
         ends = [edge.split("-") for edge in edges.split()]
         numbers = [n for word in words if word != ["*"] for n in word] + [
@@ -278,11 +288,7 @@ class BilabelledGraph(Diagram):
 
         Raises ValueError where the data is of another family or a key is missing.
         """
-        missing = {"family", "vertices", "edges", "outputs", "inputs"} - data.keys()
-        if missing:
-            raise ValueError(f"a graph's data has no {', '.join(sorted(missing))}: {dict(data)}")
-        if data["family"] != "BilabelledGraph":
-            raise ValueError(f"this is a {data['family']}, not a BilabelledGraph: {dict(data)}")
+        check_data(data, "BilabelledGraph", ("vertices", "edges", "outputs", "inputs"))
         return cls(data["vertices"], data["edges"], data["outputs"], data["inputs"])
 
 
@@ -319,6 +325,11 @@ def _canonical(size: int, edges: set[tuple[int, int]], labels: Sequence[int]) ->
     new = dict(zip(labels, restricted_growth(labels), strict=True))
     first = len(new)
     bare = [v for v in range(size) if v not in new]
+    if len(bare) > MAX_BARE:
+        raise SizeError(
+            f"a graph with {len(bare):,} vertices without label: a canonical form is looked for "
+            f"with at most {MAX_BARE:,} of them"
+        )
     if len(bare) > 1:
         import igraph
 

@@ -11,8 +11,16 @@ from math import comb, factorial, gcd, prod
 
 from tannaka.diagrams.errors import SizeError
 
+MAX_WORK = 20_000_000_000
+"""Most points squared times blocks for a Stirling number to be found, in a few seconds."""
+MAX_STEPS = 10_000_000
+"""Most additions for a number of integer partitions to be found, in about a second."""
+MAX_CYCLE_TYPES = 100_000
+"""Most cycle types that Burnside's lemma may run through before it is refused."""
 MAX_SHAPES = 1_000_000
 """Most partitions that a sum over shapes may run through before it is refused."""
+MAX_BITS = 10**9
+"""Most bits that the powers in a count may have together."""
 MANY_SHAPES = 1000
 """From so many partitions on, a determinant is quicker than the sum over them."""
 
@@ -26,6 +34,11 @@ def stirling2(size: int, most: int | None = None) -> list[int]:
     ([0, 1, 7, 6, 1], [0, 1, 7])
     """
     most = size if most is None else min(size, most)
+    if size * size * most > MAX_WORK:
+        raise SizeError(
+            f"counting partitions of {size:,} points into up to {most:,} blocks takes too long: "
+            "take fewer points or fewer blocks"
+        )
     row = [1] + [0] * most
     for _ in range(size):
         row = [0] + [row[b - 1] + b * row[b] for b in range(1, most + 1)]
@@ -35,10 +48,24 @@ def stirling2(size: int, most: int | None = None) -> list[int]:
 def count_set_partitions(size: int, most: int | None = None) -> int:
     """How many set partitions of ``size`` points have at most ``most`` blocks; all: a Bell number.
 
+    The average of fix(g)^size over the permutations g of ``most`` points: those with j fixed points
+    are counted by binomial coefficients and derangements. Raises SizeError for a count of very many
+    digits.
+
     >>> count_set_partitions(4), count_set_partitions(4, most=2)
     (15, 8)
     """
-    return sum(stirling2(size, most))
+    most = size if most is None else min(size, most)
+    if size * (most + 1) * max(most, 2).bit_length() > MAX_BITS:
+        raise SizeError(
+            f"counting set partitions of {readable(size)} points into at most {readable(most)} "
+            "blocks takes numbers of too many digits: take smaller orders"
+        )
+    total, deranged = 0, 1
+    for moved in range(most + 1):
+        deranged = deranged * moved + (-1) ** moved if moved else 1
+        total += comb(most, moved) * deranged * (most - moved) ** size
+    return total // factorial(most)
 
 
 def count_jellyfish_diagrams(
@@ -217,7 +244,7 @@ def count_edge_orbits(times: Mapping[int, int], *, loops: bool = False) -> int:
 
 def _check_cycle_types(classes: list[int]) -> None:
     types = prod(count_integer_partitions(vertices, vertices) for vertices in classes)
-    if types > MAX_SHAPES:
+    if types > MAX_CYCLE_TYPES:
         raise SizeError(
             f"counting graphs on {sum(classes)} vertices takes a sum over {readable(types)} cycle "
             "types: take fewer vertices"
@@ -275,6 +302,12 @@ def count_integer_partitions(total: int, parts: int) -> int:
 
 def _partition_counts(total: int, parts: int) -> list[int]:
     """How many partitions each of 0, 1, ..., ``total`` has into at most ``parts`` positive parts."""
+    parts = min(parts, total)
+    if total * parts > MAX_STEPS:
+        raise SizeError(
+            f"counting the partitions of {total:,} into at most {parts:,} parts takes a sum over "
+            f"{total * parts:,} steps: take smaller numbers"
+        )
     ways = [1] + [0] * total
     for part in range(1, parts + 1):
         for value in range(part, total + 1):

@@ -17,10 +17,10 @@ from __future__ import annotations
 import operator
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
-from tannaka.diagrams.errors import CompositionError
+from tannaka.diagrams.errors import CompositionError, SizeError
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.pictures.sketch import Sketch
 from tannaka.diagrams.pictures.svg import diagram_svg
@@ -29,6 +29,8 @@ from tannaka.diagrams.pictures.tikz import diagram_tikz
 
 Terms = dict[tuple["Diagram", tuple[int, ...]], int]
 """A product of two diagrams, multiplied out: (diagram, a power of each symbol) -> coefficient."""
+MAX_ORDER = 100_000
+"""Most axes that a row of a diagram may have; far more than anything that is drawn or listed."""
 
 
 def order(name: str, value: object) -> int:
@@ -40,7 +42,21 @@ def order(name: str, value: object) -> int:
     Traceback (most recent call last):
     ValueError: k must be an order, an integer >= 0, got -1
     """
-    return natural(name, value, least=0, what="an order")
+    number = natural(name, value, least=0, what="an order")
+    if number > MAX_ORDER:
+        raise SizeError(
+            f"{name} is an order, how many axes there are, at most {MAX_ORDER:,}: got {number:,}"
+        )
+    return number
+
+
+def bound(name: str, value: object) -> int:
+    """Return ``value`` as a bound, an integer >= 0 of any size, or say what is wrong with it.
+
+    >>> bound("most", 10**9)
+    1000000000
+    """
+    return natural(name, value, least=0, what="a bound")
 
 
 def natural(name: str, value: object, *, least: int, what: str) -> int:
@@ -186,9 +202,8 @@ class Diagram(ABC):
     @classmethod
     def permutation(cls, images: tuple[int, ...]) -> Any:
         """The diagram k -> k in which output i is joined to input ``images[i]``."""
+        images = permuted(images)
         k = len(images)
-        if sorted(images) != list(range(k)):
-            raise ValueError(f"{tuple(images)} is not a permutation of 0..{k - 1}")
         return cls.plain().from_blocks(k, k, [(i, k + j) for i, j in enumerate(images)])
 
     @classmethod
@@ -285,12 +300,13 @@ class Diagram(ABC):
         >>> Grood.parse(3, 2, "1 4 [0 2 3]")
         Grood(dom=3, cod=2, legs=(0, 2, 3), pairs=((1, 4),))
         """
-        found = re.fullmatch(r"(?:∅|([\d |]*))(?:\[([\d_ ]*)\])?", text.strip())
+        found = re.fullmatch(r"(?:∅|([\d |]*))(?:\[([\d_ ]*)\])?", text_of(text).strip())
         blocks = [block.split() for block in (found[1] or "").split("|")] if found else [[]]
         blocks = [] if found and not (found[1] or "").strip() else blocks
-        if not found or not all(blocks):
+        ends = (found[2] or "").split() if found else []
+        if not all(blocks) or not all(end == "_" or end.isdecimal() for end in ends):
             raise ValueError(f"{text!r} is not a diagram such as '0 1 | 2': vertices, bars between")
-        legs = [None if leg == "_" else int(leg) for leg in (found[2] or "").split()]
+        legs = [None if end == "_" else int(end) for end in ends]
         return cls._from_parts(dom, cod, [[int(v) for v in block] for block in blocks], legs)
 
     def to_json(self) -> dict[str, Any]:
@@ -312,11 +328,7 @@ class Diagram(ABC):
 
         Raises ValueError where the data is of another family or a key is missing.
         """
-        missing = {"family", "dom", "cod", "blocks"} - data.keys()
-        if missing:
-            raise ValueError(f"a diagram's data has no {', '.join(sorted(missing))}: {dict(data)}")
-        if data["family"] != cls.__name__:
-            raise ValueError(f"this is a {data['family']}, not a {cls.__name__}: {dict(data)}")
+        check_data(data, cls.__name__, ("dom", "cod", "blocks"))
         return cls._from_parts(data["dom"], data["cod"], data["blocks"], data.get("legs", []))
 
     def sketch(self) -> Sketch:
@@ -346,6 +358,42 @@ def length(word: int | tuple[Any, ...]) -> int:
     (3, 2)
     """
     return word if isinstance(word, int) else len(word)
+
+
+def permuted(images: Iterable[object]) -> tuple[int, ...]:
+    """The images of a permutation of 0, 1, ... as a tuple, or say what is wrong with them.
+
+    >>> permuted([1, 0, 2])
+    (1, 0, 2)
+    """
+    given = tuple(images) if isinstance(images, Iterable) else images
+    try:
+        found = tuple(map(operator.index, given))  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(
+            f"a permutation is a tuple of the integers 0, 1, ..., got {given!r}"
+        ) from None
+    if sorted(found) != list(range(len(found))):
+        raise ValueError(f"{found} is not a permutation of 0..{len(found) - 1}")
+    return found
+
+
+def text_of(text: object) -> str:
+    """Return ``text`` if it is text."""
+    if not isinstance(text, str):
+        raise TypeError(f"a diagram is read from text such as '0 1 | 2', got {text!r}")
+    return text
+
+
+def check_data(data: object, family: str, keys: Iterable[str]) -> None:
+    """Raise unless ``data`` is of this family and has these keys."""
+    if not isinstance(data, Mapping):
+        raise TypeError(f"a diagram's data is a mapping, as to_json gives it, got {data!r}")
+    missing = {"family", *keys} - data.keys()
+    if missing:
+        raise ValueError(f"a diagram's data has no {', '.join(sorted(missing))}: {dict(data)}")
+    if data["family"] != family:
+        raise ValueError(f"this is a {data['family']}, not a {family}: {dict(data)}")
 
 
 def leader(first: Diagram, second: Diagram) -> Diagram:

@@ -199,7 +199,10 @@ class Grood(Diagram):
     def _from_parts(
         cls, dom: int, cod: int, blocks: list[list[int]], legs: list[int | None]
     ) -> Self:
-        return cls.from_blocks(dom, cod, blocks, legs)  # type: ignore[arg-type]
+        ends = [leg for leg in legs if leg is not None]
+        if len(ends) < len(legs):
+            raise ValueError(f"every leg of a {cls.__name__} ends at a vertex, got legs {legs}")
+        return cls.from_blocks(dom, cod, blocks, ends)
 
 
 def _unfolded(diagram: Diagram) -> tuple[Brauer, int]:

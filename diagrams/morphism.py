@@ -68,9 +68,11 @@ class Morphism:
         table: Mapping[tuple[Diagram, Any], Fraction | int],
         n: int | Values | None = None,
     ) -> None:
-        values = n if isinstance(n, tuple) else () if n is None else (n,)
+        values = _numbers(n if isinstance(n, tuple) else () if n is None else (n,))
         categories = []
         for diagram, _ in table:
+            if not hasattr(diagram, "then"):
+                raise TypeError(f"a morphism is a sum of diagrams, got {diagram!r}")
             if (diagram.dom, diagram.cod) != (dom, cod):
                 raise CompositionError(
                     f"the diagram ({diagram}) is {diagram.dom} -> {diagram.cod}, "
@@ -338,6 +340,17 @@ def _latex_index(diagram: Diagram) -> str:
     text = str(diagram).replace("∅", r"\varnothing").replace("_", r"\_").replace("*", r"\ast")
     text = text.replace(" || ", r" \parallel ").replace(" | ", r" \mid ")
     return re.sub(r"(?<=\d) (?=\d)", r"\\,", text)
+
+
+def _numbers(values: tuple[Any, ...]) -> Values:
+    """Numbers for symbols as Python integers, which do not overflow; None where there is none."""
+    try:
+        if not any(isinstance(value, bool) for value in values):
+            return tuple(None if value is None else operator.index(value) for value in values)
+    except TypeError:
+        pass
+    given = values[0] if len(values) == 1 else values
+    raise TypeError(f"n must be an integer, or None where it is free, got {given!r}")
 
 
 def _merged(a: Values, b: Values) -> Values:

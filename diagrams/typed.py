@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import operator
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Self
 
+from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.brauer import Brauer
+from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import (
     Diagram,
     Terms,
     check_category,
     check_composable,
+    check_data,
     natural,
     single,
+    text_of,
 )
-from tannaka.diagrams.errors import CompositionError
+from tannaka.diagrams.errors import CompositionError, SizeError
 from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.jellyfish import Jellyfish
 from tannaka.diagrams.partition import SetPartition
 from tannaka.diagrams.pictures.sketch import Sketch, overlaid
+from tannaka.diagrams.signs import MAX_TERMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +61,7 @@ class Typed(Diagram):
         parts = tuple(self.parts)
         object.__setattr__(self, "parts", parts)
         for name in ("dom", "cod"):
-            word = tuple(
-                natural(f"a type in {name}", kind, least=0, what="a type")
-                for kind in getattr(self, name)
-            )
-            if word and max(word) >= len(parts):
-                raise CompositionError(
-                    f"{name} {word} names type {max(word)}, but there are {len(parts)} parts"
-                )
-            object.__setattr__(self, name, word)
+            object.__setattr__(self, name, _word(name, getattr(self, name), len(parts)))
         for kind, part in enumerate(parts):
             if not isinstance(part, Diagram) or not isinstance(part.dom, int):
                 raise TypeError(f"part {kind} must be a diagram on axes of one type, got {part!r}")
@@ -88,20 +88,27 @@ class Typed(Diagram):
         >>> Typed.of((0, 1), (1,), [(0, 2)], (SetPartition, SetPartition)).parts[1]
         SetPartition(dom=1, cod=1, labels=(0, 0))
         """
+        dom, cod = _word("dom", dom, len(families)), _word("cod", cod, len(families))
         kinds = (*cod, *dom)
-        places = [[v for v, kind in enumerate(kinds) if kind == t] for t in range(len(families))]
+        place, axes = [], Counter[int]()
+        for kind in kinds:
+            place.append(axes[kind])
+            axes[kind] += 1
         inside: list[list[list[int]]] = [[] for _ in families]
         for block in map(list, blocks):
+            for v in block:
+                if not 0 <= operator.index(v) < len(kinds):
+                    raise ValueError(f"vertex {v} is not one of 0..{len(kinds) - 1}")
             types = {kinds[v] for v in block}
             if len(types) != 1:
                 raise CompositionError(f"the block {block} joins axes of types {sorted(types)}")
             (kind,) = types
-            inside[kind].append([places[kind].index(v) for v in block])
+            inside[kind].append([place[v] for v in block])
         parts = [
-            family.from_blocks(list(dom).count(t), list(cod).count(t), inside[t])
+            family.from_blocks(dom.count(t), cod.count(t), inside[t])
             for t, family in enumerate(families)
         ]
-        return cls(tuple(dom), tuple(cod), tuple(parts))
+        return cls(dom, cod, tuple(parts))
 
     @classmethod
     def from_blocks(cls, dom: Any, cod: Any, blocks: Any) -> Self:
@@ -116,6 +123,7 @@ class Typed(Diagram):
         >>> str(Typed.identity((0, 1, 0), (Brauer, Brauer)))
         '0 3 | 2 5 || 1 4'
         """
+        k = _word("k", k, len(families))
         return cls.of(k, k, [(i, len(k) + i) for i in range(len(k))], families)
 
     @classmethod
@@ -126,7 +134,7 @@ class Typed(Diagram):
         families: Sequence[type[Diagram]] = (),
     ) -> Self:
         """The symmetry k + l -> l + k, which moves the word k past the word l."""
-        k, l = tuple(k), tuple(l)
+        k, l = _word("k", k, len(families)), _word("l", l, len(families))
         images = (*range(len(k), len(k) + len(l)), *range(len(k)))
         return cls.of(k + l, l + k, [(i, len(images) + j) for i, j in enumerate(images)], families)
 
@@ -221,7 +229,7 @@ class Typed(Diagram):
         """The texts of the parts between double bars, with vertex v called ``at[v]``."""
         kinds = range(len(self.parts))
         texts = [self.parts[t].written([at[v] for v in self.vertices(t)]) for t in kinds]
-        return " || ".join(texts) if set(texts) != {"∅"} else "∅"
+        return " || ".join(texts) if not set(texts) <= {"∅"} else "∅"
 
     @classmethod
     def parse(cls, dom: Any, cod: Any, text: str, families: Sequence[type[Diagram]] = ()) -> Self:
@@ -232,21 +240,22 @@ class Typed(Diagram):
         >>> Typed.parse((0, 1), (0, 1), str(one), (Brauer, Brauer)) == one
         True
         """
-        texts = text.split("||") if text.strip() != "∅" else ["∅"] * len(families)
+        texts = text.split("||") if text_of(text).strip() != "∅" else ["∅"] * len(families)
         if len(texts) != len(families):
             raise ValueError(
                 f"{text!r} has {len(texts)} parts, but there are {len(families)} families"
             )
+        dom, cod = _word("dom", dom, len(families)), _word("cod", cod, len(families))
         kinds = (*cod, *dom)
         parts = []
         for t, family in enumerate(families):
             place = {v: i for i, v in enumerate(v for v, kind in enumerate(kinds) if kind == t)}
-            body, bracket, legs = texts[t].partition("[")
-            if family is Grood:
-                legs = _renumbered(legs, place)
-            local = _renumbered(body, place) + bracket + legs
-            parts.append(family.parse(list(dom).count(t), list(cod).count(t), local))
-        return cls(tuple(dom), tuple(cod), tuple(parts))
+            # Legs of a jellyfish are numbers of blocks, ends of edges are vertices of a graph.
+            body, rest = re.fullmatch(r"([^[;]*)(.*)", texts[t], re.DOTALL).groups()  # type: ignore[union-attr]
+            local = _renumbered(body, place)
+            local += _renumbered(rest, place) if family is Grood else rest
+            parts.append(family.parse(dom.count(t), cod.count(t), local))
+        return cls(dom, cod, tuple(parts))
 
     def to_json(self) -> dict[str, Any]:
         """The diagram as data that ``json.dumps`` takes; :meth:`from_json` reads it back."""
@@ -264,17 +273,31 @@ class Typed(Diagram):
         >>> Typed.from_json(one.to_json()) == one
         True
         """
-        missing = {"family", "dom", "cod", "parts"} - data.keys()
-        if missing:
-            raise ValueError(f"a diagram's data has no {', '.join(sorted(missing))}: {dict(data)}")
-        if data["family"] != "Typed":
-            raise ValueError(f"this is a {data['family']}, not a Typed: {dict(data)}")
-        families = {family.__name__: family for family in (SetPartition, Brauer, Grood, Jellyfish)}
-        unknown = {part["family"] for part in data["parts"]} - families.keys()
-        if unknown:
-            raise ValueError(f"a part may be of {', '.join(families)}, got {', '.join(unknown)}")
-        parts = [families[part["family"]].from_json(part) for part in data["parts"]]
+        check_data(data, "Typed", ("dom", "cod", "parts"))
+        families: dict[str, type[Diagram]] = {
+            family.__name__: family
+            for family in (SetPartition, Brauer, Grood, Jellyfish, BilabelledGraph)
+        }
+        parts = []
+        for part in data["parts"]:
+            family = part.get("family") if isinstance(part, Mapping) else part
+            if not isinstance(family, str) or family not in families:
+                raise ValueError(f"a part may be of {', '.join(families)}, got {family!r}")
+            parts.append(families[family].from_json(part))
         return cls(tuple(data["dom"]), tuple(data["cod"]), tuple(parts))
+
+
+def _word(name: str, word: Any, types: int) -> tuple[int, ...]:
+    """``word`` as a word in so many types, or say what is wrong with it."""
+    if not isinstance(word, Iterable):
+        raise TypeError(f"{name} must be a tuple of types 0, 1, ..., got {word!r}")
+    kinds = tuple(natural(f"a type in {name}", kind, least=0, what="a type") for kind in word)
+    if kinds and max(kinds) >= types:
+        raise CompositionError(
+            f"{name} {kinds} names type {max(kinds)}, but there are {types} parts: "
+            "one for each type, or a family for it"
+        )
+    return kinds
 
 
 def _renumbered(text: str, place: Mapping[int, int]) -> str:
@@ -295,8 +318,13 @@ def _pairs(first: Diagram, second: Diagram) -> Iterable[tuple[Diagram, Diagram]]
     return zip(first.parts, second.parts, strict=True)
 
 
-def _expanded(dom: tuple[int, ...], cod: tuple[int, ...], factors: Iterable[Terms]) -> Terms:
+def _expanded(dom: tuple[int, ...], cod: tuple[int, ...], factors: Sequence[Terms]) -> Terms:
     """Multiply out sums, one for each type."""
+    if prod(map(len, factors)) > MAX_TERMS:
+        raise SizeError(
+            f"determinant vertices of several types multiply out to "
+            f"{readable(prod(map(len, factors)))} diagrams: at most {MAX_TERMS:,} are listed"
+        )
     terms: list[tuple[tuple[Diagram, ...], tuple[int, ...], int]] = [((), (), 1)]
     for factor in factors:
         terms = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from tannaka.diagrams.brauer import Brauer
-from tannaka.diagrams.diagram import Diagram, check_category, check_composable, order
+from tannaka.diagrams.diagram import Diagram, check_category, check_composable, order, permuted
 from tannaka.diagrams.pictures.sketch import Sketch
 
 KINDS = ("V", "V*")
@@ -75,9 +75,9 @@ class WalledBrauer(Diagram):
                 raise TypeError(f"{name} must be a tuple of 'V' and 'V*', got the text {value!r}")
             return ("V",) * order(name, value)
         word = tuple(value)
-        if not set(word) <= set(KINDS):
+        if not all(kind in KINDS for kind in word):
             raise ValueError(f"{name} must be a tuple of 'V' and 'V*', got {word}")
-        return word
+        return tuple(KINDS[KINDS.index(kind)] for kind in word)
 
     @classmethod
     def dual(cls, word: tuple[str, ...]) -> tuple[str, ...]:
@@ -100,9 +100,10 @@ class WalledBrauer(Diagram):
         >>> WalledBrauer.permutation((1, 0), ("V", "V*")).cod
         ('V*', 'V')
         """
+        images = permuted(images)
         dom = cls.word("dom", len(images) if dom is None else dom)
-        if sorted(images) != list(range(len(dom))):
-            raise ValueError(f"{tuple(images)} is not a permutation of 0..{len(dom) - 1}")
+        if len(dom) != len(images):
+            raise ValueError(f"{images} permutes {len(images)} axes, but dom {dom} has {len(dom)}")
         cod = tuple(dom[i] for i in images)
         return cls.from_blocks(dom, cod, [(i, len(dom) + j) for i, j in enumerate(images)])
 

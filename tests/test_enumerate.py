@@ -9,6 +9,7 @@ from functools import partial
 from itertools import combinations, islice, pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -327,13 +328,13 @@ def test_samples_where_chains_are_bounded_reach_any_size(space: Enumeration[Any]
 BAD: list[tuple[Callable[..., object], tuple[Any, ...], type[Exception], str]] = [
     (set_partitions, (-1, 2), ValueError, "dom must be an order, an integer >= 0, got -1"),
     (brauer_diagrams, (2, True), TypeError, "cod must be an order, .* got True"),
-    (brauer_diagrams, (2, 2, -1), ValueError, "chain must be an order, .* got -1"),
+    (brauer_diagrams, (2, 2, -1), ValueError, "chain must be a bound, .* got -1"),
     (grood_diagrams, (2, 2, 0), ValueError, "n must be a number of legs, .* >= 1, got 0"),
     (grood_diagrams, (2, 2, True), TypeError, "n must be a number of legs, .* got True"),
     (grood_diagrams, (2, -2, 2), ValueError, "cod must be an order, .* got -2"),
-    (grood_diagrams, (2, 2, 2, 1.5), TypeError, "chain must be an order, .* got 1.5"),
+    (grood_diagrams, (2, 2, 2, 1.5), TypeError, "chain must be a bound, .* got 1.5"),
     (jellyfish_diagrams, (2, 2, -3), ValueError, "n must be a number of legs, .* got -3"),
-    (jellyfish_diagrams, (2, 2, 2, -1), ValueError, "most must be an order, .* got -1"),
+    (jellyfish_diagrams, (2, 2, 2, -1), ValueError, "most must be a bound, .* got -1"),
     (walled_brauer_diagrams, (("V", "W"), 2), ValueError, r"dom must be .* \('V', 'W'\)"),
     (walled_brauer_diagrams, (2, "VV"), TypeError, "cod must be .* the text 'VV'"),
     (walled_brauer_diagrams, (2, -2), ValueError, "cod must be an order, .* got -2"),
@@ -352,6 +353,50 @@ def test_bad_input_is_named(
 ) -> None:
     with pytest.raises(error, match=words):
         function(*arguments)
+
+
+HOPELESS: list[tuple[Callable[[], object], str]] = [
+    (lambda: set_partitions(10**9, 0), "dom is an order.*at most 100,000: got 1,000,000,000"),
+    (
+        lambda: set_partitions(10**5, 0).count,
+        "100,000 points into at most 100,000 blocks takes numbers",
+    ),
+    (lambda: jellyfish_diagrams(10**5, 1, 3).count, "100,001 points .* takes too long"),
+    (lambda: grood_diagrams(10**5, 10**5, 2, 10**4).count, "takes a sum over [0-9,]+ steps"),
+    (lambda: bilabelled_graphs(0, 0, 10**9).count, "partitions of 1,000,000,000 into"),
+    (lambda: bilabelled_graphs(0, 0, 60).count, "60 vertices takes a sum over 966,467 cycle"),
+    (lambda: set_partitions(30, 30)[:], "more than 1,000,000 of the diagrams of <about 10.60 "),
+    (lambda: set_partitions(30, 30)[:: 10**48], "more than 1,000,000 of the diagrams"),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), HOPELESS)
+def test_what_is_hopeless_is_refused_at_once(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(SizeError, match=words):
+        call()
+
+
+def test_too_many_states_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tannaka.diagrams.spaces.automaton.MAX_STATES", 100)
+    space = brauer_diagrams(8, 8, chain=4)
+    with pytest.raises(SizeError, match="with 16 vertices, goes through more than 100 states"):
+        space[0]
+    assert space.sample(0) in space
+
+
+@pytest.mark.parametrize(
+    "space", [brauer_diagrams(1000, 1000), set_partitions(99, 99, planar=True)], ids=str
+)
+def test_the_first_of_very_many_come_at_once(space: Enumeration[Any]) -> None:
+    assert all(d in space for d in islice(space, 2))
+
+
+@pytest.mark.parametrize("seed", ["a", 0.5, [1]])
+def test_a_seed_is_an_integer(seed: Any) -> None:
+    with pytest.raises(TypeError, match=r"rng is a random\.Random or a seed, an integer, got"):
+        set_partitions(2, 2).sample(seed)
+    space, three = set_partitions(9, 9), np.int64(3)
+    assert space.sample(three) == space.sample(3)  # type: ignore[arg-type]
 
 
 def test_what_is_too_large_to_count_says_so() -> None:
@@ -405,3 +450,18 @@ def test_unions_go_family_by_family() -> None:
     assert SetPartition.identity(1) not in space
     drawn = Counter(type(space.sample(seed)).__name__ for seed in range(200))
     assert len(drawn) == 2
+
+
+def test_unions_are_drawn_from_at_any_size() -> None:
+    space = Union(brauer_diagrams(200, 200), grood_diagrams(200, 200, 2))
+    drawn = Counter(type(space.sample(seed)).__name__ for seed in range(5))
+    assert drawn == {"Grood": 5}  # 200 of 201 diagrams have a determinant
+
+
+def test_unions_are_of_spaces_of_one_dom_and_cod() -> None:
+    with pytest.raises(ValueError, match="one dom -> cod, got "):
+        Union(set_partitions(1, 1), brauer_diagrams(2, 2))
+    with pytest.raises(ValueError, match=r"one dom -> cod, got \(\)"):
+        Union()
+    with pytest.raises(TypeError, match="spaces such as set_partitions gives, got 3"):
+        Union(3)  # type: ignore[arg-type]

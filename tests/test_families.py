@@ -24,6 +24,8 @@ from oracles import (
     stirling2,
 )
 
+from tannaka.diagrams.bilabelled import BilabelledGraph
+from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.counts import (
     count_brauer_diagrams,
     count_grood_diagrams,
@@ -39,6 +41,7 @@ from tannaka.diagrams.enumerate import (
     typed_diagrams,
     walled_brauer_diagrams,
 )
+from tannaka.diagrams.errors import CompositionError, SizeError
 from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.jellyfish import Jellyfish
 from tannaka.diagrams.moments import orthogonal_moments, symplectic_moment
@@ -341,3 +344,49 @@ def test_large_orders_are_counted_too() -> None:
     assert orthogonal_moments(1, 400) == (1, 1)
     assert orthogonal_moments(2, 400) == (comb(400, 200), 0)
     assert symplectic_moment(2, 400) == comb(400, 200) // 201
+
+
+EDGE = BilabelledGraph(2, ((0, 1),), (0,), (1,))
+
+
+@pytest.mark.parametrize("d", [Typed((), (), ()), Typed((1, 0), (1, 0), (EDGE, EDGE))], ids=str)
+def test_typed_diagrams_of_no_type_and_of_graphs_survive_text_and_json(d: Typed) -> None:
+    assert Typed.parse(d.dom, d.cod, str(d), tuple(map(type, d.parts))) == d
+    assert Typed.from_json(d.to_json()) == d
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "words"),
+    [
+        (lambda: Typed.identity((0, 1)), CompositionError, "names type 1, but there are 0 parts"),
+        (lambda: Typed.swap(), CompositionError, "names type 0, but there are 0 parts"),
+        (lambda: Typed.of((0,), (0,), [(0, 9)], [Brauer]), ValueError, "vertex 9 is not one of"),
+        (lambda: Typed.of((0,), (-1,), [], [Brauer]), ValueError, "a type in cod must be .* -1"),
+        (lambda: Typed.parse(0, 0, "0 1", [Brauer]), TypeError, "dom must be a tuple .* got 0"),
+        (
+            lambda: Typed.from_json({"family": "Typed", "dom": [0], "cod": [0], "parts": [{}]}),
+            ValueError,
+            "a part may be of SetPartition, .* got None",
+        ),
+        (
+            lambda: WalledBrauer.permutation((1, 0), ("V",)),
+            ValueError,
+            r"\(1, 0\) permutes 2 axes, but dom \('V',\) has 1",
+        ),
+        (lambda: WalledBrauer([[]], (), []), ValueError, "dom must be a tuple of 'V' and"),  # type: ignore[arg-type]
+    ],
+)
+def test_words_that_do_not_fit_are_named(
+    build: Callable[[], object], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        build()
+
+
+def test_products_of_determinants_of_two_types_are_refused_where_each_alone_is_not() -> None:
+    det = Typed((), (0,) * 7 + (1,) * 7, (Grood.determinant(0, 7), Grood.determinant(0, 7)))
+    with pytest.raises(SizeError, match="multiply out to 25,401,600 diagrams: at most 40,320"):
+        det @ det
+    one = Grood.determinant(0, 9)
+    with pytest.raises(SizeError, match="multiply out to 362,880 diagrams: at most 40,320"):
+        one @ one

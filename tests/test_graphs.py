@@ -21,6 +21,7 @@ from tannaka.diagrams.counts import (
 )
 from tannaka.diagrams.enumerate import bilabelled_graphs, set_partitions
 from tannaka.diagrams.errors import SizeError
+from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.spaces.orderly import least_graphs
 
 
@@ -121,6 +122,36 @@ def test_many_vertices_without_label_have_no_numbers() -> None:
     last = bilabelled_graphs(3, 3, 9)[-1]
     assert last.labelled == 6
     assert len(last.edges) == comb(9, 2)
+
+
+def test_very_many_vertices_without_label_are_refused_at_once() -> None:
+    with pytest.raises(SizeError, match=r"2,000 vertices without label: .* at most 1,000"):
+        BilabelledGraph(2000, (), (), ())
+    named = BilabelledGraph(2000, (), tuple(range(2000)), ())
+    assert named.labelled == 2000
+    with pytest.raises(SizeError, match=r"vertices is an order.*at most"):
+        BilabelledGraph(10**12, (), (), ())
+
+
+def test_graphs_with_very_many_labels_are_listed() -> None:
+    first = next(iter(bilabelled_graphs(1500, 0, 2)))
+    assert first.inputs == (0,) * 1500
+
+
+def test_vertices_without_label_and_edge_are_worth_the_number_that_n_is() -> None:
+    points = BilabelledGraph(2, (), (), ())
+    nothing = BilabelledGraph(0, (), (), ())
+    assert Morphism(0, 0, {(points, 1): 1}, n=5).at(5) == {nothing: 125}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_vertices_without_label_have_no_order_even_with_loops(seed: int) -> None:
+    rng = random.Random(seed)
+    loops = tuple((v, v) for v in rng.sample(range(8), 3))
+    cube = tuple((v, v ^ bit) for v in range(8) for bit in (1, 2, 4) if v < v ^ bit)
+    names = rng.sample(range(8), 8)
+    edges = tuple((names[a], names[b]) for a, b in cube + loops)
+    assert BilabelledGraph(8, edges, (), ()) == BilabelledGraph(8, cube + loops, (), ())
 
 
 def test_loops_belong_only_where_allowed() -> None:

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tannaka.diagrams.brauer import Brauer
-from tannaka.diagrams.errors import CompositionError
+from tannaka.diagrams.errors import CompositionError, SizeError
+from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.walled import WalledBrauer
 from tannaka.testing.strategies import FAMILIES, any_diagram
 
 
@@ -46,10 +48,16 @@ def test_numbers_of_numpy_are_taken_and_become_plain_ones() -> None:
     assert repr(diagram) == "SetPartition(dom=1, cod=1, labels=(0, 0))"
     matching = Brauer(np.int64(1), np.int64(1), np.array([[1, 0]]))  # type: ignore[arg-type]
     assert repr(matching) == "Brauer(dom=1, cod=1, pairs=((0, 1),))"
+    arrow = WalledBrauer(np.array(["V"]), ("V",), ((0, 1),))  # type: ignore[arg-type]
+    assert repr(arrow) == "WalledBrauer(dom=('V',), cod=('V',), pairs=((0, 1),))"
+    assert repr(Morphism(0, 0, {(Brauer.identity(0), 9): 1}, n=np.int8(100))) == (  # type: ignore[arg-type]
+        f"<Morphism 0 -> 0: {100**9} (∅)>"
+    )
 
 
 Partition: Any = SetPartition
 Matching: Any = Brauer
+Determinant: Any = Grood
 Sum: Any = Morphism
 
 
@@ -103,6 +111,18 @@ Sum: Any = Morphism
         (lambda: Partition.cup() + Matching.cup(), CompositionError, "one category"),
         (lambda: Matching.cup() * 0.5, TypeError, "integers, fractions or SymPy polynomials"),
         (lambda: Matching.cup() + 1, TypeError, "expected a diagram or a morphism, got int"),
+        (lambda: Partition.identity(10**9), SizeError, "at most 100,000: got 1,000,000,000"),
+        (lambda: Partition.spider(0, 10**20), SizeError, "cod is an order.*at most 100,000"),
+        (lambda: Matching(10**9, 1, ()), SizeError, "dom is an order.*at most 100,000"),
+        (lambda: Partition.permutation(3), TypeError, "the integers 0, 1, ..., got 3"),
+        (lambda: Partition.permutation((0, "a")), TypeError, r"got \(0, 'a'\)"),
+        (lambda: Partition.parse(1, 1, None), TypeError, "read from text .* got None"),
+        (lambda: Partition.from_json([1]), TypeError, r"a mapping, .* got \[1\]"),
+        (lambda: Determinant.parse(1, 1, "[0 1_]"), ValueError, r"'\[0 1_\]' is not a diagram"),
+        (lambda: Determinant.parse(1, 1, "[0 _]"), ValueError, r"ends at a vertex, .* \[0, None\]"),
+        (lambda: Sum(0, 2, {(Brauer.cup(), 1): 1}, n=2.5), TypeError, "integer, .* got 2.5"),
+        (lambda: Sum(0, 2, {(Brauer.cup(), 1): 1}, n=True), TypeError, "integer, .* got True"),
+        (lambda: Sum(0, 2, {(3, 1): 1}), TypeError, "a sum of diagrams, got 3"),
     ],
 )
 def test_what_is_refused_is_named(build: Any, error: type[Exception], words: str) -> None:

@@ -12,8 +12,11 @@ from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
+from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.spaces.enumeration import D, Enumeration
 
+MAX_STATES = 100_000
+"""Most states that words are counted from, in some seconds, before it is refused."""
 Move = tuple[int, Any]
 """A choice, and the state that it leads to."""
 
@@ -126,6 +129,11 @@ class Automaton(Enumeration[D]):
         wanted = (left, self._key(state))
         pending = [(left, state)]
         while pending and wanted not in known:
+            if len(known) > MAX_STATES:
+                raise SizeError(
+                    f"counting {self._conditions()}, with {self.size} vertices, goes through more "
+                    f"than {MAX_STATES:,} states: take fewer vertices"
+                )
             left, state = pending[-1]
             reached: Counter[Hashable] = Counter()
             states: dict[Hashable, Any] = {}

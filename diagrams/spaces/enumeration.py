@@ -18,6 +18,8 @@ from tannaka.diagrams.diagram import Diagram, length
 from tannaka.diagrams.errors import SizeError
 
 D = TypeVar("D", bound=Diagram)
+MAX_SLICE = 1_000_000
+"""Most diagrams that one slice may list."""
 
 
 class Enumeration(ABC, Generic[D]):
@@ -72,7 +74,13 @@ class Enumeration(ABC, Generic[D]):
     def __getitem__(self, index: slice) -> list[D]: ...
     def __getitem__(self, index: int | slice) -> D | list[D]:
         if isinstance(index, slice):
-            return [self._at(i) for i in range(*index.indices(self.count))]
+            chosen = range(*index.indices(self.count))
+            if chosen[MAX_SLICE:]:
+                raise SizeError(
+                    f"a slice of more than {MAX_SLICE:,} of the diagrams of {self}: take smaller "
+                    "slices, or iterate, which holds one diagram at a time"
+                )
+            return [self._at(i) for i in chosen]
         rank = operator.index(index)
         if not -self.count <= rank < self.count:
             raise IndexError(
@@ -100,7 +108,13 @@ class Enumeration(ABC, Generic[D]):
         """
         if not self.count:
             raise ValueError(f"{self} is empty: there is nothing to draw from")
-        return self._draw(rng if isinstance(rng, random.Random) else random.Random(rng))
+        if not isinstance(rng, random.Random):
+            try:
+                rng = random.Random(None if rng is None else operator.index(rng))
+            except TypeError:
+                wanted = "rng is a random.Random or a seed, an integer"
+                raise TypeError(f"{wanted}, got {rng!r}") from None
+        return self._draw(rng)
 
     def __repr__(self) -> str:
         try:

@@ -25,6 +25,7 @@ from tannaka.diagrams.counts import (
 from tannaka.diagrams.diagram import natural, order
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.spaces.enumeration import Enumeration
+from tannaka.diagrams.spaces.labellings import growth_strings
 from tannaka.diagrams.spaces.orderly import (
     Rows,
     bits,
@@ -50,20 +51,13 @@ class BilabelledGraphs(Enumeration[BilabelledGraph]):
         return count_bilabelled_graphs(self.size, self.vertices, loops=self.loops)
 
     def __iter__(self) -> Iterator[BilabelledGraph]:
-        for labels in self._labellings((), 0):
+        for labels in growth_strings(self.size, self.vertices):
             first = max(labels, default=-1) + 1
             bare = self.vertices - first
             for inner in _words(self._widths(first)):
                 for outer in _increasing(0, self._neighbourhoods(first), bare):
                     for rows in least_graphs(_runs(outer)):
                         yield self._build(labels, inner, outer, rows)
-
-    def _labellings(self, labels: tuple[int, ...], used: int) -> Iterator[tuple[int, ...]]:
-        if len(labels) == self.size:
-            yield labels
-            return
-        for label in range(min(used + 1, self.vertices)):
-            yield from self._labellings((*labels, label), max(used, label + 1))
 
     def _widths(self, first: int) -> list[int]:
         """How many bits the row of each labelled vertex has."""

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-from tannaka.diagrams.counts import count_jellyfish_diagrams
-from tannaka.diagrams.diagram import natural, order
+from tannaka.diagrams.counts import count_jellyfish_diagrams, count_set_partitions
+from tannaka.diagrams.diagram import bound, natural, order
 from tannaka.diagrams.jellyfish import Jellyfish
 from tannaka.diagrams.partition import SetPartition, restricted_growth
 from tannaka.diagrams.spaces.automaton import Automaton, Move
@@ -29,11 +29,14 @@ class SetPartitions(Automaton[SetPartition]):
         colours: Sequence[Hashable] | None,
     ) -> None:
         self.dom, self.cod = order("dom", dom), order("cod", cod)
-        self.most = self.size if most is None else order("most", most)
-        self.largest = None if largest is None else order("largest", largest)
-        self.through = None if through is None else order("through", through)
+        self.most = self.size if most is None else bound("most", most)
+        self.largest = None if largest is None else bound("largest", largest)
+        self.through = None if through is None else bound("through", through)
         self.even, self.planar = even, planar
         self.colours = (0,) * self.size if colours is None else tuple(colours)
+        for colour in self.colours:
+            if not isinstance(colour, Hashable):
+                raise TypeError(f"a colour is hashable, a number or a word, got {colour!r}")
         if len(self.colours) != self.size:
             raise ValueError(
                 f"colours {self.colours} has length {len(self.colours)}, but a diagram "
@@ -86,6 +89,12 @@ class SetPartitions(Automaton[SetPartition]):
             return False
         return self.through is None or sum(rows == 3 for _, _, rows in blocks) == self.through
 
+    def _viable(self, left: int, state: Any) -> bool:
+        # Where nothing is asked in the end, a vertex may always be a block of its own.
+        if self.most >= self.size and not self.even and self.through is None and self.largest != 0:
+            return True
+        return super()._viable(left, state)
+
     def _key(self, state: Any) -> Hashable:
         _, blocks, stack = state
         if not self.planar:
@@ -132,6 +141,9 @@ class GrowthStrings(SetPartitions):
     def _accepts(self, state: int) -> bool:
         return True
 
+    def _total(self) -> int:
+        return count_set_partitions(self.size, self.most)
+
     def _key(self, state: int) -> int:
         return state
 
@@ -177,7 +189,7 @@ class JellyfishDiagrams(Automaton[Jellyfish]):
     def __init__(self, dom: int, cod: int, n: int, most: int | None, *, covered: bool) -> None:
         self.dom, self.cod = order("dom", dom), order("cod", cod)
         self.n = natural("n", n, least=1, what="a number of legs")
-        self.most = self.size if most is None else order("most", most)
+        self.most = self.size if most is None else bound("most", most)
         self.covered = covered
 
     def _total(self) -> int:

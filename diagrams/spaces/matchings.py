@@ -23,7 +23,7 @@ from tannaka.diagrams.counts import (
     shapes_with_odd_rows,
     standard_tableaux,
 )
-from tannaka.diagrams.diagram import natural, order
+from tannaka.diagrams.diagram import bound, natural, order
 from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.spaces.automaton import Automaton, Move
 from tannaka.diagrams.spaces.enumeration import D
@@ -34,6 +34,7 @@ from tannaka.diagrams.spaces.tableaux import (
 )
 from tannaka.diagrams.walled import WalledBrauer
 
+Edges = tuple[tuple[int, int], ...]
 Piles = tuple[int, ...]
 Shape = tuple[int, ...]
 
@@ -99,7 +100,7 @@ class _Matchings(_Chains[D]):
     def __init__(self, dom: int, cod: int, n: int, chain: int | None) -> None:
         self.dom, self.cod = order("dom", dom), order("cod", cod)
         self.n = n
-        self.chain = None if chain is None else order("chain", chain)
+        self.chain = None if chain is None else bound("chain", chain)
 
     def _total(self) -> int:
         return count_grood_diagrams(self.size, self.n, self.chain)
@@ -218,7 +219,7 @@ class WalledBrauerDiagrams(_Chains[WalledBrauer]):
 
     def __init__(self, dom: Any, cod: Any, chain: int | None) -> None:
         self.dom, self.cod = WalledBrauer.word("dom", dom), WalledBrauer.word("cod", cod)
-        self.chain = None if chain is None else order("chain", chain)
+        self.chain = None if chain is None else bound("chain", chain)
         ends = [(kind == "V", v) for v, kind in enumerate(self.cod)]
         ends += [(kind != "V", len(self.cod) + v) for v, kind in enumerate(self.dom)]
         self.targets = tuple(v for target, v in ends if target)
@@ -282,20 +283,27 @@ class WalledBrauerDiagrams(_Chains[WalledBrauer]):
         return ", ".join(["walled Brauer diagrams", *_bounded(self.chain, "increasing")])
 
 
-def matchings(size: int) -> Iterator[tuple[tuple[int, int], ...]]:
+def matchings(size: int) -> Iterator[Edges]:
     """The perfect matchings of 0 .. size-1, an even number, in lexicographic order.
 
     >>> list(matchings(4))
     [((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2))]
     """
-    pending: list[tuple[tuple[tuple[int, int], ...], tuple[int, ...]]] = [((), tuple(range(size)))]
+    pending: list[Iterator[tuple[Edges, tuple[int, ...]]]] = [iter([((), tuple(range(size)))])]
     while pending:
-        edges, free = pending.pop()
-        if len(free) > 2:
-            for i in range(len(free) - 1, 0, -1):
-                pending.append(((*edges, (free[0], free[i])), free[1:i] + free[i + 1 :]))
+        edges, free = next(pending[-1], (None, ()))
+        if edges is None:
+            pending.pop()
+        elif len(free) > 2:
+            pending.append(_joined(edges, free))
         else:
             yield (*edges, free) if free else edges  # type: ignore[arg-type]
+
+
+def _joined(edges: Edges, free: tuple[int, ...]) -> Iterator[tuple[Edges, tuple[int, ...]]]:
+    """The edges with one more, from the first free vertex to each other, and what is then free."""
+    for i in range(1, len(free)):
+        yield (*edges, (free[0], free[i])), free[1:i] + free[i + 1 :]
 
 
 def _bounded(chain: int | None, what: str = "non-nesting") -> list[str]:

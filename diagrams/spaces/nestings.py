@@ -7,7 +7,7 @@ from typing import Any
 
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.counts import count_brauer_diagrams
-from tannaka.diagrams.diagram import order
+from tannaka.diagrams.diagram import bound
 from tannaka.diagrams.spaces.automaton import Automaton, Move
 from tannaka.diagrams.spaces.matchings import BrauerDiagrams
 
@@ -22,7 +22,7 @@ class NestedBrauerDiagrams(BrauerDiagrams):
 
     def __init__(self, dom: int, cod: int, nest: int) -> None:
         super().__init__(dom, cod, None)
-        self.nest = order("nest", nest)
+        self.nest = bound("nest", nest)
 
     def _total(self) -> int:
         return count_brauer_diagrams(self.size, nest=self.nest)

@@ -19,8 +19,14 @@ class Union(Enumeration[Any]):
     """
 
     def __init__(self, *spaces: Enumeration[Any]) -> None:
+        for space in spaces:
+            if not isinstance(space, Enumeration):
+                raise TypeError(f"a union is of spaces such as set_partitions gives, got {space!r}")
+        orders = {(space.dom, space.cod) for space in spaces}
+        if len(orders) != 1:
+            raise ValueError(f"a union is of spaces of one dom -> cod, got {spaces}")
         self.spaces = spaces
-        (self.dom, self.cod), *_ = {(space.dom, space.cod) for space in spaces}
+        ((self.dom, self.cod),) = orders
 
     def _total(self) -> int:
         return sum(space.count for space in self.spaces)
@@ -44,7 +50,12 @@ class Union(Enumeration[Any]):
         return None
 
     def _draw(self, rng: random.Random) -> Any:
-        (space,) = rng.choices(self.spaces, [space.count for space in self.spaces])
+        # Not rng.choices, whose weights are floats: counts overflow them.
+        number = rng.randrange(self.count)
+        for space in self.spaces:
+            if number < space.count:
+                break
+            number -= space.count
         return space.sample(rng)
 
     def _conditions(self) -> str:
