@@ -82,10 +82,13 @@ def random_element(n: int) -> Tensor:
         return chain.from_iterable(signed_orbits(diagram, self.n) for diagram in plain)
 
     def walks(self, k: int, l: int) -> Walks:
-        """Walks of S(n) from the trivial representation to itself or to the sign."""
-        trivial, sign = (self.n,), (1,) * self.n
-        ends = (trivial, sign) if self.n > 1 else (trivial,)
-        return Walks(trivial, ends, order("k", k) + order("l", l), move_box)
+        """Walks of S(n) from the trivial representation to itself or to the sign.
+
+        The sign is n - 1 steps away: it is left out where there are fewer.
+        """
+        length, trivial = order("k", k) + order("l", l), (self.n,)
+        near = 1 < self.n <= length + 1
+        return Walks(trivial, (trivial, (1,) * self.n) if near else (trivial,), length, move_box)
 
     def generators(self) -> list[NDArray[np.int64]]:
         """The three-cycles of coordinates 0, 1, i; none for n < 3."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tannaka.diagrams.brauer import Brauer
+from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import Diagram, natural
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.grood import Grood
@@ -21,6 +22,8 @@ from tannaka.diagrams.structure import crossings
 
 MAX_BYTES = 2**31
 """Most bytes that a dense matrix, or a stack of them, may take before it is refused."""
+OBJECT_BYTES = 64
+"""About what an entry takes that is a Python number: a pointer, and a big integer or a Fraction."""
 
 
 def matrix(f: Diagram | Morphism, n: int) -> NDArray[Any]:
@@ -106,13 +109,14 @@ def check_size(count: int, n: int, dom: int, cod: int) -> None:
     check_entries((n**cod, n**dom), count)
 
 
-def check_entries(shape: tuple[int, int], count: int = 1) -> None:
-    """Refuse to build ``count`` dense integer matrices of a shape that would not fit."""
+def check_entries(shape: tuple[int, int], count: int = 1, *, each: int = 8) -> None:
+    """Refuse to build ``count`` dense matrices of a shape that would not fit, ``each`` bytes an entry."""
     entries = count * shape[0] * shape[1]
-    if entries * 8 > MAX_BYTES:
+    if entries * each > MAX_BYTES:
         raise SizeError(
-            f"{count} dense matrices of shape ({shape[0]:,}, {shape[1]:,}) have {entries:,} entries, "
-            f"more than {MAX_BYTES >> 30} GiB: take a smaller n, or use the layer, which never forms them"
+            f"{readable(count)} dense matrices of shape ({', '.join(map(readable, shape))}) have "
+            f"{readable(entries)} entries, more than {MAX_BYTES >> 30} GiB: take a smaller n, "
+            "or use the layer, which never forms them"
         )
 
 
@@ -122,10 +126,14 @@ def combination(
     entries: Callable[[Any], NDArray[np.int64]],
 ) -> NDArray[Any]:
     """The sum of the matrices ``entries(diagram)``, of this shape, with the coefficients of terms."""
-    check_entries(shape)
     whole = all(value.denominator == 1 for value in terms.values())
     # Entries of one diagram are -1, 0 or 1.
     fits = whole and sum(abs(value) for value in terms.values()) < 2**63
+    check_entries(shape, each=8 if fits else OBJECT_BYTES)
+    if fits and len(terms) == 1:
+        ((diagram, value),) = terms.items()
+        single = entries(diagram)
+        return single if value == 1 else single * int(value)
     total = np.zeros(shape, dtype=np.int64 if fits else object)
     for diagram, value in terms.items():
         total += entries(diagram).astype(total.dtype) * (int(value) if whole else value)

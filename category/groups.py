@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -32,6 +33,7 @@ from tannaka.diagrams.diagram import Diagram, natural
 from tannaka.diagrams.diagram import order as natural_order
 from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.morphism import Morphism
+from tannaka.diagrams.partition import connected
 from tannaka.diagrams.spaces.enumeration import Enumeration
 
 if TYPE_CHECKING:
@@ -113,7 +115,11 @@ class Group(ABC):
 
     @abstractmethod
     def overlap(self, one: Any, other: Any) -> Fraction:
-        """The inner product of the matrices of two diagrams of equal orders."""
+        """The inner product of the matrices of two diagrams of equal orders.
+
+        Like :meth:`entries` and :meth:`nonzeros`, raises TypeError or ValueError for diagrams that are
+        not of the group's category; :meth:`inner` is this for sums too.
+        """
 
     @abstractmethod
     def check(self, diagram: Diagram) -> None:
@@ -183,10 +189,7 @@ class Group(ABC):
         Fraction(5, 1)
         """
         f, g = self._own(f), self._own(g)
-        if (f.dom, f.cod) != (g.dom, g.cod):
-            raise CompositionError(
-                f"{f} is {f.dom} -> {f.cod}, but {g} is {g.dom} -> {g.cod}: there is no inner product"
-            )
+        check_same_orders(f, g)
         total = Fraction(0)
         for one, a in f.at(*self.loops).items():
             for other, b in g.at(*self.loops).items():
@@ -263,24 +266,38 @@ class MatrixGroup(Group):
         True
         """
         form = self.form
-        inverse: NDArray[np.float64] = np.linalg.inv(form) @ np.asarray(g).T @ form
+        inverse: NDArray[np.float64] = np.linalg.inv(form) @ self.element(g).T @ form
         return inverse
+
+    def element(self, g: ArrayLike) -> NDArray[Any]:
+        """``g`` as an (n, n) array; raises ValueError for another shape."""
+        g = np.asarray(g)
+        if g.shape != (self.n, self.n):
+            raise ValueError(
+                f"expected an element of {self}, of shape {(self.n,) * 2}, got shape {g.shape}"
+            )
+        return g
 
     def entries(self, diagram: Diagram) -> NDArray[np.int64]:
         """The matrix of one diagram, of shape (n**cod, n**dom)."""
+        self.check(diagram)
         return functor.matrix(diagram, self.n)
 
     def nonzeros(self, diagram: Diagram) -> Entries:
         """The (rows, columns, values) of the nonzero entries of one diagram's matrix."""
+        self.check(diagram)
         return nonzeros(diagram, self.n)
 
     def overlap(self, one: Diagram, other: Diagram) -> Fraction:
         """The inner product of the matrices of two diagrams of equal orders."""
-        family = self.families[0]
-        bent = [
-            _bent(family, Morphism(d.dom, d.cod, {(d, 0): 1}, n=self.loop)) for d in (one, other)
-        ]
-        closed = bent[0] >> bent[1].dagger()
+        for diagram in (one, other):
+            self.check(diagram)
+        check_same_orders(one, other)
+        if not one.dissected()[1] and not other.dissected()[1]:
+            # The two on top of one another: each connected part is a loop.
+            parts = connected(one.top + one.bottom, [*one.blocks, *other.blocks])
+            return Fraction(self.loop ** len(set(parts)))
+        closed = _bent(one, self) >> _bent(other, self).dagger()
         return sum(closed.at(self.loop).values(), Fraction(0))
 
     def check(self, diagram: Diagram) -> None:
@@ -305,10 +322,9 @@ class MatrixGroup(Group):
         array([[7.],
                [5.]])
         """
-        g, x, tensor_order = np.asarray(g), np.asarray(x), natural_order("order", order)
-        if g.shape != (self.n, self.n):
-            raise ValueError(f"expected a group element of shape {(self.n,) * 2}, got {g.shape}")
-        if x.shape[max(x.ndim - 1 - tensor_order, 0) : -1] != (self.n,) * tensor_order:
+        g, x, tensor_order = self.element(g), np.asarray(x), natural_order("order", order)
+        axes = x.shape[max(x.ndim - 1 - tensor_order, 0) : -1]
+        if not x.ndim or axes != (self.n,) * tensor_order:
             raise ValueError(
                 f"expected tensors of shape (*batch, {'n, ' * tensor_order}channels) with n = {self.n}, "
                 f"got shape {x.shape}"
@@ -323,12 +339,22 @@ class MatrixGroup(Group):
     __repr__ = __str__
 
 
-def _bent(family: type[Diagram], f: Morphism) -> Morphism:
+@lru_cache(maxsize=2**12)  # a Gram matrix bends each diagram of a basis again and again
+def _bent(diagram: Diagram, group: MatrixGroup) -> Morphism:
     """All inputs bent up beside the outputs: 0 -> cod + dom, the same tensor."""
-    k = f.dom
+    family, k = group.families[0], diagram.dom
     cups = family.from_blocks(0, 2 * k, [(i, k + i) for i in range(k)])
+    f = Morphism(k, diagram.cod, {(diagram, 0): 1}, n=group.loop)
     bent: Morphism = Morphism.of(cups) >> (f @ family.identity(k))
     return bent
+
+
+def check_same_orders(f: Diagram | Morphism, g: Diagram | Morphism) -> None:
+    """Raise CompositionError unless both are maps between the same objects."""
+    if (f.dom, f.cod) != (g.dom, g.cod):
+        raise CompositionError(
+            f"{f} is {f.dom} -> {f.cod}, but {g} is {g.dom} -> {g.cod}: there is no inner product"
+        )
 
 
 G = TypeVar("G", bound=type[MatrixGroup])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import prod
+from numbers import Rational
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,7 @@ class Hom:
 
         Raises CompositionError for other orders, TypeError for diagrams of another group's family.
         """
+        f = Morphism.of(f)
         if (f.dom, f.cod) != (self.k, self.l):
             raise CompositionError(f"{f} is {f.dom} -> {f.cod}, but this is {self}")
         return self.group.morphism(f)
@@ -152,13 +154,14 @@ class Hom:
         """The inner products of the basis matrices, exact, of shape (dimension, dimension).
 
         Entry i, j is the sum over all entries of matrix i times matrix j; counted from loops,
-        without matrices.
+        without matrices. Raises SizeError when it would take more than 2 GiB.
 
         >>> from tannaka.category.symmetric import S
         >>> Hom(S(3), 1, 1).gram()
         array([[3, 3],
                [3, 9]], dtype=object)
         """
+        functor.check_entries((self.dimension, self.dimension), each=functor.OBJECT_BYTES)
         basis = self.basis()
         out = np.empty((len(basis), len(basis)), dtype=object)
         for i, one in enumerate(basis):
@@ -214,13 +217,21 @@ class Hom:
         return prod(self.group.shape(self.l)), prod(self.group.shape(self.k))
 
     def _entries(self, matrix: ArrayLike, exactly: bool) -> NDArray[Any]:
-        given = np.asarray(matrix)
+        wanted = f"expected a matrix of shape (n^l, n^k) = {self._shape}"
+        try:
+            given = np.asarray(matrix)
+        except ValueError:
+            raise ValueError(f"{wanted}, got rows of different lengths") from None
         if given.shape != self._shape:
-            raise ValueError(
-                f"expected a matrix of shape (n^l, n^k) = {self._shape}, got shape {given.shape}"
-            )
-        if given.dtype.kind in "iub" or given.dtype == object:
-            entries = [exact(int(v) if given.dtype.kind in "iub" else v) for v in given.flat]
+            raise ValueError(f"{wanted}, got shape {given.shape}")
+        if given.dtype.kind == "f" and not isinstance(matrix, np.ndarray):
+            # Integers that fit no 64 bits come together as floats, rounded.
+            listed = np.asarray(matrix, dtype=object)
+            given = listed if all(isinstance(v, Rational) for v in listed.flat) else given
+        if given.dtype.kind not in "biufO":
+            raise TypeError(f"expected a matrix of real numbers, got entries of {given.dtype}")
+        if given.dtype.kind != "f":
+            entries = [exact(v if given.dtype == object else int(v)) for v in given.flat]
             out = np.empty(given.size, dtype=object)
             out[:] = entries
             return out.reshape(given.shape)

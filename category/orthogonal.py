@@ -139,8 +139,12 @@ def random_element(n: int) -> Tensor:
         return chains(diagram, self.n)
 
     def walks(self, k: int, l: int) -> Walks:
-        """Walks of O(n) from the trivial representation to itself or to the determinant."""
-        length, ends = order("k", k) + order("l", l), ((), (1,) * self.n)
+        """Walks of O(n) from the trivial representation to itself or to the determinant.
+
+        The determinant is n steps away: it is left out where there are fewer.
+        """
+        length = order("k", k) + order("l", l)
+        ends = ((), (1,) * self.n) if self.n <= length else ((),)
         return Walks((), ends, length, partial(_steps, self.n))
 
     def generators(self) -> list[NDArray[np.float64]]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tannaka.category import functor
-from tannaka.category.groups import PRODUCTS, Group, MatrixGroup
+from tannaka.category.groups import PRODUCTS, Group, MatrixGroup, check_same_orders
 from tannaka.category.sparse import Entries
 from tannaka.category.straightening import Sum
 from tannaka.category.walks import Walks
@@ -45,6 +45,11 @@ class Product(Group):
 
     def __post_init__(self) -> None:
         flat: list[MatrixGroup] = []
+        if not isinstance(self.factors, Sequence) or not self.factors:
+            raise TypeError(
+                f"a product is of one group or more, in a tuple such as (S(3), O(2)), "
+                f"got {self.factors!r}"
+            )
         for factor in self.factors:
             if isinstance(factor, Product):
                 flat += factor.factors
@@ -72,7 +77,9 @@ class Product(Group):
         (0, 1)
         """
         types = f"types 0 to {len(self.factors) - 1}, one for each axis"
-        if isinstance(value, str) or not hasattr(value, "__iter__"):
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        if isinstance(value, str) or not isinstance(value, Sequence):
             raise TypeError(f"{name} must be a tuple of {types} of {self}, got {value!r}")
         word = tuple(natural(f"a type in {name}", kind, least=0, what="a type") for kind in value)
         if any(kind >= len(self.factors) for kind in word):
@@ -154,13 +161,29 @@ class Product(Group):
                 f"expected tensors of shape (*batch, {', '.join(map(str, self.shape(word)))}, channels), "
                 f"got shape {x.shape}"
             )
+        elements = self.element(g)
         for place, kind in enumerate(word):
             axis = x.ndim - 1 - len(word) + place
-            x = np.moveaxis(np.tensordot(np.asarray(g[kind]), x, axes=(1, axis)), 0, axis)
+            x = np.moveaxis(np.tensordot(elements[kind], x, axes=(1, axis)), 0, axis)
         return x
+
+    def inverse(self, g: Sequence[ArrayLike]) -> tuple[NDArray[np.float64], ...]:
+        """The inverse of an element: that of each factor."""
+        pairs = zip(self.factors, self.element(g), strict=True)
+        return tuple(factor.inverse(part) for factor, part in pairs)
+
+    def element(self, g: Sequence[ArrayLike]) -> tuple[NDArray[Any], ...]:
+        """``g`` as a tuple of arrays, one for each factor; raises TypeError or ValueError."""
+        if not isinstance(g, Sequence) or len(g) != len(self.factors):
+            raise TypeError(
+                f"an element of {self} is a tuple of {len(self.factors)} matrices, "
+                f"one for each factor, got {g!r}"
+            )
+        return tuple(factor.element(part) for factor, part in zip(self.factors, g, strict=True))
 
     def entries(self, diagram: Typed) -> NDArray[np.int64]:
         """The matrix of one diagram: the product of its parts' tensors, axes in their places."""
+        self.check(diagram)
         shape = self.shape(diagram.cod + diagram.dom)
         rows, columns = prod(self.shape(diagram.cod)), prod(self.shape(diagram.dom))
         functor.check_entries((rows, columns))
@@ -174,6 +197,7 @@ class Product(Group):
 
     def nonzeros(self, diagram: Typed) -> Entries:
         """The (rows, columns, values) of the nonzero entries of one diagram's matrix."""
+        self.check(diagram)
         cod, shape = len(diagram.cod), self.shape(diagram.cod + diagram.dom)
         strides = [
             *(prod(shape[v + 1 : cod]) for v in range(cod)),
@@ -191,6 +215,9 @@ class Product(Group):
 
     def overlap(self, one: Typed, other: Typed) -> Fraction:
         """The product of the parts' inner products."""
+        for diagram in (one, other):
+            self.check(diagram)
+        check_same_orders(one, other)
         parts = zip(self.factors, one.parts, other.parts, strict=True)
         return prod((factor.overlap(a, b) for factor, a, b in parts), start=Fraction(1))
 

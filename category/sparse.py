@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tannaka.diagrams.brauer import Brauer
+from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.errors import SizeError, needing
 from tannaka.diagrams.structure import crossings
@@ -25,7 +26,7 @@ def nonzeros(diagram: Diagram, n: int, form: NDArray[np.int64] | None = None) ->
     """The (rows, columns, values) of the nonzero entries of a diagram's matrix, each once.
 
     With an antisymmetric ``form``, those of a Brauer diagram for the symplectic group. Raises
-    SizeError for more than 2**27 index tuples.
+    SizeError for more than 2**27 index tuples, or places that 64 bits do not count.
 
     >>> from tannaka.diagrams.partition import SetPartition
     >>> rows, columns, values = nonzeros(SetPartition.identity(1), 3)
@@ -36,6 +37,11 @@ def nonzeros(diagram: Diagram, n: int, form: NDArray[np.int64] | None = None) ->
     if n ** len(blocks) > MAX_ENTRIES:
         raise SizeError(
             f"({diagram}) has up to {n}^{len(blocks)} nonzero entries: too many to list"
+        )
+    if n ** max(diagram.top, diagram.bottom) >= 2**63:
+        raise SizeError(
+            f"the matrix of ({diagram}) has {n}^{diagram.top} rows and {n}^{diagram.bottom} columns: "
+            "64 bits do not count them"
         )
     # Legs take distinct values, so most combinations are zeros: they are left out at the end.
     values = np.indices((n,) * len(blocks), dtype=np.int64).reshape(len(blocks), n ** len(blocks))
@@ -67,7 +73,15 @@ def nonzeros(diagram: Diagram, n: int, form: NDArray[np.int64] | None = None) ->
 
 
 def csr(entries: Entries, shape: tuple[int, int]) -> scipy.sparse.csr_array:
-    """The entries as a SciPy array in compressed rows, equal places added up."""
+    """The entries as a SciPy array in compressed rows, equal places added up.
+
+    Raises SizeError for more than 2**27 rows: it keeps a number for each.
+    """
+    if shape[0] > MAX_ENTRIES:
+        raise SizeError(
+            f"a sparse matrix of shape ({', '.join(map(readable, shape))}) keeps a number for each "
+            f"row, at most {MAX_ENTRIES:,}: group.nonzeros(diagram) lists the entries alone"
+        )
     with needing("a sparse matrix"):
         import scipy.sparse
 

@@ -16,7 +16,7 @@ from math import factorial
 from typing import Any
 
 from tannaka.diagrams.brauer import Brauer
-from tannaka.diagrams.counts import readable, stirling2
+from tannaka.diagrams.counts import count_set_partitions, readable, stirling2
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.enumerate import set_partitions
 from tannaka.diagrams.errors import SizeError
@@ -71,6 +71,7 @@ def few_blocks(diagram: SetPartition, n: int) -> Sum | None:
     blocks = len(diagram.blocks)
     if blocks <= n:
         return None
+    _check_terms(count_set_partitions(blocks, n), diagram)
     found: Sum = {}
     known: dict[tuple[int, ...], int] = {}
     for coarser in set_partitions(0, blocks, most=n):

@@ -51,11 +51,12 @@ class Sp(MatrixGroup):
     deltas: ClassVar[bool] = False
     torch_sample: ClassVar[str] = '''\
 def random_element(n: int) -> Tensor:
-    """A random symplectic matrix near the identity: the Cayley transform of an algebra element."""
+    """A random symplectic matrix of norm at most 3: the Cayley transform of an algebra element."""
     one = torch.eye(n, dtype=torch.float64)
     form = torch.kron(torch.eye(n // 2, dtype=torch.float64), torch.tensor([[0.0, 1.0], [-1.0, 0.0]]).double())
     symmetric = torch.randn(n, n, dtype=torch.float64)
-    algebra = form @ (symmetric + symmetric.T) / (4 * n**0.5)
+    algebra = form @ (symmetric + symmetric.T)
+    algebra /= 1 + 2 * torch.linalg.matrix_norm(algebra, 2)
     element: Tensor = torch.linalg.solve(one - algebra, one + algebra)
     return element
 '''
@@ -123,6 +124,7 @@ def random_element(n: int) -> Tensor:
 
     def nonzeros(self, diagram: Diagram) -> Entries:
         """The (rows, columns, values) of the nonzero entries of one diagram's matrix."""
+        self.check(diagram)
         return nonzeros(diagram, self.n, self.form)
 
     def overlap(self, one: Diagram, other: Diagram) -> Fraction:
@@ -131,11 +133,13 @@ def random_element(n: int) -> Tensor:
         With all inputs bent up, which the form does and keeps lengths, the flip of a diagram goes to
         the transpose times a sign for each of its edges.
         """
+        closed = super().overlap(one, other)
         edges = (other.top + other.bottom) // 2
-        return super().overlap(one, other) * (-1 if edges % 2 else 1)
+        return -closed if edges % 2 else closed
 
     def entries(self, diagram: Diagram) -> NDArray[np.int64]:
         """The matrix of one diagram, with its signs, of shape (n**cod, n**dom)."""
+        self.check(diagram)
         assert isinstance(diagram, Brauer)
         return functor.symplectic(diagram, self.form)
 
@@ -146,10 +150,13 @@ def random_element(n: int) -> Tensor:
         return [one + np.outer(u, u @ self.form) for u in vectors]
 
     def sample(self, rng: np.random.Generator | int | None = None) -> NDArray[np.float64]:
-        """A random element near the identity: the group is not compact, so there is no uniform one."""
+        """A random element of norm at most 3: the group is not compact, so there is no uniform one.
+
+        It is the Cayley transform of an element of the Lie algebra of norm below 1/2.
+        """
         draws = np.random.default_rng(rng).standard_normal((self.n, self.n))
-        algebra = self.form @ (draws + draws.T) / (4 * self.n**0.5)
-        element: NDArray[np.float64] = np.linalg.solve(
-            np.eye(self.n) - algebra, np.eye(self.n) + algebra
-        )
+        algebra: NDArray[np.float64] = self.form @ (draws + draws.T)
+        algebra = algebra / (1 + 2 * float(np.linalg.norm(algebra, 2)))
+        one = np.eye(self.n)
+        element: NDArray[Any] = np.linalg.solve(one - algebra, one + algebra)
         return element

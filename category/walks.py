@@ -18,7 +18,7 @@ Steps = Callable[[Shape], dict[Shape, int]]
 """The irreducibles in V times an irreducible, each with how often it is there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Walks:
     """The walks of ``length`` steps from ``start`` to one of ``ends``; shows itself as a table.
 
@@ -93,6 +93,9 @@ class Walks:
                 if shape in alive[len(path)]:
                     pending += [(*path, shape)] * following[shape]
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         ends = " or ".join(map(written, self.ends))
         lines = [
@@ -128,12 +131,12 @@ def add_box(shape: Shape) -> list[Shape]:
     >>> add_box((2, 1))
     [(3, 1), (2, 2), (2, 1, 1)]
     """
-    rows = (*shape, 0)
-    return [
-        tuple(part for part in (*rows[:i], rows[i] + 1, *rows[i + 1 :]) if part)
-        for i in range(len(rows))
-        if i == 0 or rows[i - 1] > rows[i]
+    grown = [
+        (*shape[:i], shape[i] + 1, *shape[i + 1 :])
+        for i in range(len(shape))
+        if i == 0 or shape[i - 1] > shape[i]
     ]
+    return [*grown, (*shape, 1)]
 
 
 def remove_box(shape: Shape) -> list[Shape]:
@@ -142,8 +145,9 @@ def remove_box(shape: Shape) -> list[Shape]:
     >>> remove_box((2, 2))
     [(2, 1)]
     """
+    # A row of one box that can go is the last row.
     return [
-        tuple(part for part in (*shape[:i], shape[i] - 1, *shape[i + 1 :]) if part)
+        (*shape[:i], shape[i] - 1, *shape[i + 1 :]) if shape[i] > 1 else shape[:i]
         for i in range(len(shape))
         if i == len(shape) - 1 or shape[i + 1] < shape[i]
     ]

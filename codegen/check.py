@@ -13,12 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tannaka.category.functor import MAX_BYTES
 from tannaka.category.groups import Group
 from tannaka.category.groups import group as find_group
 from tannaka.category.hom import Hom
 from tannaka.codegen.build import load_module
+from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import natural
-from tannaka.diagrams.errors import EquivarianceError, TannakaError
+from tannaka.diagrams.errors import EquivarianceError, SizeError, TannakaError
 
 TOLERANCE = {
     torch.float64: 1e-10,
@@ -176,9 +178,17 @@ def measure(
     samples = natural("samples", samples, least=1, what="a number of group elements")
     channels = _in_channels(f) if in_channels is None else in_channels
     channels = natural("in_channels", channels, least=1, what="a number of channels")
+    if not isinstance(batch_shape, Sequence):
+        raise TypeError(f"batch_shape must be a tuple of sizes such as (2,), got {batch_shape!r}")
     batch_shape = tuple(natural("batch_shape", b, least=1, what="sizes") for b in batch_shape)
     rng = np.random.default_rng(seed)
     shape = (*batch_shape, *hom.group.shape(hom.k), channels)
+    largest = max(prod(shape), prod((*batch_shape, *hom.group.shape(hom.l))))
+    if largest * 8 > MAX_BYTES:
+        raise SizeError(
+            f"{hom.group}, {hom.k} -> {hom.l}: tensors to test with have {readable(largest)} entries, "
+            f"more than {MAX_BYTES >> 30} GiB: test at a smaller n"
+        )
 
     def call(x: NDArray[Any]) -> NDArray[Any]:
         # A copy each way: f may write into its input, or return the same memory twice.

@@ -52,7 +52,11 @@ def lower(
         )
     check_deltas(hom)
     # Where no vector is fixed by the group there is no bias: None, not a parameter without entries.
-    bias_basis = (Hom(hom.group, 0, hom.l).basis() or None) if bias else None
+    bias_basis = None
+    if bias:
+        constants = Hom(hom.group, 0, hom.l)
+        check_deltas(constants, "; without a bias, bias=False, this layer is compiled")
+        bias_basis = constants.basis() or None
     return lower_diagrams(
         hom.basis(),
         bias_basis,
@@ -65,7 +69,7 @@ def lower(
     )
 
 
-def check_deltas(hom: Hom) -> None:
+def check_deltas(hom: Hom, way_out: str = "") -> None:
     """Raise BackendError unless every basis diagram is a product of deltas: others are not compiled."""
     group = hom.group
     if not isinstance(group, MatrixGroup) or not group.deltas:
@@ -76,7 +80,7 @@ def check_deltas(hom: Hom) -> None:
         return
     raise BackendError(
         f"{hom}: layers with {reason} are not compiled yet; "
-        "hom.matrices() and group.sparse(diagram) give the maps themselves"
+        f"hom.matrices() and group.sparse(diagram) give the maps themselves{way_out}"
     )
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import tannaka as tn
-from tannaka.diagrams.errors import EquivarianceError
+from tannaka.diagrams.errors import BackendError, EquivarianceError, SizeError
 from tannaka.testing import assert_equivariant, equivariance_error
 
 RIGHT: list[tuple[str, Any, Any, int, int]] = [
@@ -175,6 +175,35 @@ def test_one_sample_is_enough_to_refuse_and_to_tell() -> None:
 def test_an_empty_batch_tests_nothing_and_is_refused() -> None:
     with pytest.raises(ValueError, match="batch_shape must be sizes, an integer >= 1, got 0"):
         assert_equivariant(torch.relu, tn.S(5), 1, 1, batch_shape=(2, 0))
+
+
+@pytest.mark.parametrize(
+    ("g", "k", "l", "words"),
+    [
+        (tn.Sp(2), 2, 2, "signs and forms"),
+        (tn.S(3) * tn.O(2), (0,), (0,), "typed axes"),
+        (tn.SO(3), 2, 1, "determinant vertices"),
+        (tn.A(3), 1, 1, "determinant vertices"),
+        (tn.SO(3), 1, 3, "determinant vertices.*; without a bias, bias=False"),
+    ],
+)
+def test_layers_that_are_not_compiled_are_refused(g: Any, k: Any, l: Any, words: str) -> None:
+    for build in (tn.nn.EquivariantLinear, tn.generate):
+        with pytest.raises(BackendError, match=f"layers with {words}"):
+            build(g, k, l, 2, 2)
+
+
+def test_layers_whose_diagrams_are_all_deltas_are_compiled_for_every_group() -> None:
+    for g, k, l, bias in ((tn.SO(9), 2, 2, True), (tn.A(9), 2, 2, True), (tn.SO(3), 1, 3, False)):
+        assert_equivariant(tn.nn.EquivariantLinear(g, k, l, 2, 2, bias=bias))
+
+
+def test_a_batch_shape_is_a_tuple_and_tensors_fit_into_memory() -> None:
+    with pytest.raises(TypeError, match=r"batch_shape must be a tuple of sizes.*got 3"):
+        assert_equivariant(torch.relu, tn.S(5), 1, 1, batch_shape=3)
+    for k, l in ((6, 0), (0, 6)):
+        with pytest.raises(SizeError, match=r"[12],000,000,000,000 entries.*smaller n"):
+            assert_equivariant(torch.relu, tn.S(100), k, l, in_channels=2, batch_shape=(1,))
 
 
 @pytest.mark.parametrize("known", [(None, 1, 1), (tn.S(5), None, 1), (tn.S(5), 1, None)])

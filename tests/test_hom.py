@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import product
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,9 @@ from tannaka.category.orthogonal import SO, O
 from tannaka.category.product import Product
 from tannaka.category.symmetric import S
 from tannaka.category.symplectic import Sp
+from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.errors import CompositionError, SizeError
+from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import SetPartition
 from tannaka.testing.strategies import groups, orders, products, set_partitions
@@ -262,6 +265,57 @@ def test_sizes_beyond_enumeration() -> None:
         Hom(S(34), 3, 3).matrices()
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: Hom(S(5), 5, 5).gram(),
+        lambda: Hom(S(50), 30, 30).matrices(),
+        lambda: S(2).matrix(Fraction(1, 2) * SetPartition.identity(14)),
+        lambda: S(2).nonzeros(SetPartition.spider(70, 70)),
+        lambda: S(2).sparse(SetPartition.spider(1, 40)),
+        lambda: S(2).morphism(SetPartition(20, 20, tuple(range(40)))),
+    ],
+)
+def test_hopeless_sizes_are_refused_at_once(ask: Callable[[], object]) -> None:
+    with pytest.raises(SizeError) as refusal:
+        ask()
+    assert len(str(refusal.value)) < 600
+
+
+def test_integers_of_any_size_are_projected_exactly() -> None:
+    big, half = 2**63, Fraction(1, 2)
+    hom = Hom(S(2), 1, 1)
+    same, other = half * (big + 7), half * 11
+    assert hom.project([[big, 5], [6, 7]]).tolist() == [[same, other], [other, same]]
+    swap_and_one = {str(d): c for d, c in hom.coefficients([[big, 5], [5, big]]).at(2).items()}
+    assert swap_and_one == {"0 1": big - 5, "0 | 1": 5}
+
+
+def test_elements_of_products_are_tuples_of_elements() -> None:
+    g = Product((S(3), O(2), Sp(2)))
+    element = g.sample(3)
+    word = (2, 0, 1)
+    x = np.random.default_rng(0).standard_normal((4, *g.shape(word), 2))
+    back = g.act(g.inverse(element), g.act(element, x, word), word)
+    assert_allclose(back, x, atol=1e-9)
+    refused: list[tuple[Any, type[Exception], str]] = [
+        (np.eye(3), TypeError, r"a tuple of 3 matrices, one for each factor"),
+        (element[:2], TypeError, r"a tuple of 3 matrices"),
+        ((*element[:2], np.ones((5, 2))), ValueError, r"element of Sp\(2\).*shape \(5, 2\)"),
+    ]
+    for wrong, error, words in refused:
+        with pytest.raises(error, match=words):
+            g.act(wrong, x, word)
+
+
+def test_walks_to_far_representations_are_not_written_out() -> None:
+    for g in (A(10**9), SO(10**9)):
+        walks = Hom(g, 2, 2).walks()
+        assert walks.count == Hom(g, 2, 2).dimension
+        assert len(repr(walks)) < 500
+    assert repr(Hom(A(3), 1, 1).walks()).startswith("walks of 2 steps from 3 to 3 or 111: 3\n")
+
+
 def test_hom_and_groups_say_what_they_are() -> None:
     assert repr(Hom(S(34), 2, 2)) == "Hom(S(34), 2, 2): dimension 15"
     assert group(" O( 3 )") == O(3)
@@ -286,6 +340,21 @@ def test_hom_and_groups_say_what_they_are() -> None:
         (lambda: Hom(S(3) * O(2), 1, (0,)), TypeError, "k must be a tuple of types 0 to 1"),
         (lambda: Hom(S(3) * O(2), (0,), (2,)), ValueError, "l must be a tuple of types 0 to 1"),
         (lambda: Product((S(2), "O(3)")), TypeError, "a product is of groups"),  # type: ignore[arg-type]
+        (lambda: Product(()), TypeError, "of one group or more"),
+        (lambda: Product(S(2)), TypeError, r"such as \(S\(3\), O\(2\)\), got S\(2\)"),  # type: ignore[arg-type]
+        (lambda: Hom(S(3) * O(2), {1, 0}, ()), TypeError, r"k must be a tuple.*got \{0, 1\}"),
+        (lambda: Hom(S(3) * O(2), (), np.array(1)), TypeError, "l must be a tuple.*got 1"),
+        (lambda: S(3).inverse(np.eye(2)), ValueError, r"element of S\(3\).*got shape \(2, 2\)"),
+        (lambda: S(3).act(np.eye(3), 1.0, 0), ValueError, r"got shape \(\)"),
+        (lambda: S(3).nonzeros(Brauer.cup()), TypeError, "acts through SetPartition diagrams"),
+        (lambda: SO(3).nonzeros(Grood(0, 2, (0, 1), ())), ValueError, "3 legs, got 2"),
+        (lambda: Sp(2).entries(SetPartition.cup()), TypeError, "acts through Brauer diagrams"),
+        (lambda: S(3).overlap(Brauer.cup(), Brauer.cup()), TypeError, "acts through SetPartition"),
+        (lambda: O(3).overlap(Brauer.cup(), Brauer.cap()), CompositionError, "no inner product"),
+        (lambda: Hom(S(3), 1, 1).reduce(5), TypeError, "expected a diagram or a morphism"),  # type: ignore[arg-type]
+        (lambda: Hom(S(2), 1, 1).project(1j * np.eye(2)), TypeError, "real numbers, got.*complex"),
+        (lambda: Hom(S(2), 1, 1).project([["a", "b"]] * 2), TypeError, "real numbers, got"),
+        (lambda: Hom(S(2), 1, 1).project([[1, 2], [3]]), ValueError, "rows of different lengths"),
         (lambda: (S(2) * S(2)).walks((), ()), ValueError, "factor by factor"),
         (lambda: Hom(O(3), 1, 1).basis("orbit"), ValueError, "no permutation group"),
         (lambda: Hom(S(3), 1, 1).basis("fourier"), ValueError, "'diagram' or 'orbit'"),
@@ -319,7 +388,8 @@ def test_samples_and_generators_are_elements(g: MatrixGroup, seed: int) -> None:
             assert np.linalg.det(element) == pytest.approx(1)
         if isinstance(g, S | A):
             assert sorted(element.ravel()) == [0] * (g.n**2 - g.n) + [1] * g.n
-    assert np.linalg.cond(a) < 1e6
+    # Norms at most 3, and those of the inverses: high powers of an element stay within rounding.
+    assert np.linalg.cond(a) < 9 + 1e-9
 
 
 def test_symplectic_coordinates_come_in_two_orders() -> None:
@@ -347,8 +417,17 @@ def test_orbits_compose_by_falling_factorials(n: int, data: st.DataObject) -> No
     wanted = S(n).matrix(orbit_sum(g)) @ S(n).matrix(orbit_sum(f))
     total = Morphism(k, l, {})
     for diagram, value in orbit_product(f, g, n).items():
+        assert len(diagram.blocks) <= n
+        assert value
         total += value * orbit_sum(diagram)
     assert_array_equal(S(n).matrix(total), wanted)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_alternating_samples_are_all_even_permutations(n: int) -> None:
+    seen = {A(n).sample(seed).tobytes() for seed in range(200)}
+    assert all(np.linalg.det(A(n).sample(seed)) > 0 for seed in range(50))
+    assert len(seen) == max(factorial(n) // 2, 1)
 
 
 def test_orthogonal_samples_reflect_as_often_as_they_rotate() -> None:
