@@ -25,6 +25,7 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m tannaka bench
 	$(BIN)/python -m tannaka bench --diagrams
+	$(BIN)/python -m tannaka bench --hom
 
 dimensions: $(INSTALLED)
 	$(BIN)/python tests/dimension_table.py

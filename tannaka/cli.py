@@ -104,7 +104,13 @@ def dim(hom: Hom) -> None:
 @click.option("--svg", type=click.Path(path_type=Path), help="Write the pictures into this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the basis as JSON.")
 @click.option("--latex", is_flag=True, help="Print a LaTeX document that draws it in TikZ.")
-@click.option("--limit", default=300, show_default=True, help="Draw at most this many diagrams.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=300,
+    show_default=True,
+    help="Draw at most this many diagrams.",
+)
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 def basis(hom: Hom, svg: Path | None, as_json: bool, latex: bool, limit: int, force: bool) -> None:
     """Draw the basis of Hom(V^K, V^L).
@@ -202,6 +208,8 @@ STANDARD_BENCH = (
 @click.option("--batch", default=8, show_default=True)
 @click.option("--seconds", default=0.5, show_default=True, help="How long to time each call.")
 @click.option("--diagrams", is_flag=True, help="Time diagrams against other packages, not layers.")
+@click.option("--hom", is_flag=True, help="Time Hom spaces against linear algebra, not layers.")
+@click.option("--emlp", envvar="TANNAKA_EMLP", help="A Python interpreter with EMLP, for --hom.")
 def bench(
     group: str | None,
     k: int | None,
@@ -210,19 +218,27 @@ def bench(
     batch: int,
     seconds: float,
     diagrams: bool,
+    hom: bool,
+    emlp: str | None,
 ) -> None:
     """Time the layer GROUP K L against code written by hand; without arguments, a standard set.
 
     With --diagrams: how fast diagrams are listed, composed, numbered and made canonical, against
     SymPy, and against more_itertools and Sage where they are installed.
+    With --hom: how fast bases, dimensions, relations and matrices are found, against NumPy and
+    SymPy, and against EMLP where it is installed.
 
     Example: tannaka bench "S(64)" 2 2 --channels 32
     """
     with _failures():
-        if diagrams:
+        if diagrams or hom:
             if group is not None:
-                raise ValueError("--diagrams times no layer: leave out GROUP K L")
-            _bench_diagrams(seconds)
+                flag = "--diagrams" if diagrams else "--hom"
+                raise ValueError(f"{flag} times no layer: leave out GROUP K L")
+            if diagrams:
+                _bench_diagrams(seconds)
+            if hom:
+                _bench_hom(seconds, emlp)
             return
         with needing("tannaka bench"):
             from tannaka.codegen import bench as timing
@@ -260,3 +276,14 @@ def _bench_diagrams(seconds: float) -> None:
     for task in timing.tasks():
         click.echo(f"timing: {task.title}", err=True)
         click.echo("\n".join(["", *timing.report(task, timing.bench(task, seconds=seconds))]))
+
+
+def _bench_hom(seconds: float, emlp: str | None) -> None:
+    from tannaka.category import bench as timing
+    from tannaka.diagrams import bench as rates
+
+    click.echo(f"{rates.machine()}\nratio: the time, in units of the first row's")
+    for task in timing.tasks(emlp=emlp):
+        click.echo(f"timing: {task.title}", err=True)
+        timed = rates.bench(task, seconds=seconds)
+        click.echo("\n".join(["", *timing.report(task, timed)]))

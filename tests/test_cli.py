@@ -90,6 +90,12 @@ def test_generate_prints_what_it_would_write() -> None:
         (("generate", "S(5)", "1", "1", "--name", "class"), "must be a plain Python identifier"),
         (("generate", "S(5)", "1", "1", "-o", "/nowhere/layer.py"), "No such file or directory"),
         (("verify", "/nowhere/layer.py"), "does not exist"),
+        (("basis", "S(50)", "12", "12", "--limit", "-1"), "-1 is not in the range x>=1"),
+        (("dim", "Sp(3)", "1", "1"), "take Sp(2) or Sp(4)"),
+        (("dim", "S(3) x O(2)", "0,2", "0"), "k must be a tuple of types 0 to 1"),
+        (("generate", "Sp(2)", "2", "2"), "layers with signs and forms are not compiled"),
+        (("generate", "S(3) x O(2)", "0,", "0,"), "layers with typed axes are not compiled"),
+        (("generate", "SO(3)", "1", "3"), "without a bias, bias=False"),
     ],
 )
 def test_failures_are_one_line_and_a_status(arguments: tuple[str, ...], words: str) -> None:
