@@ -47,8 +47,9 @@ def rank_and_pivots(
         rng.integers(0, PRIME, (count, size)) for size in group.shape(cod) + group.shape(dom)
     ]
     values = np.array([evaluate(group, diagram, vectors) for diagram in listed])
-    pivots = _pivot_rows(values)
-    return len(pivots), [listed[row] for row in pivots]
+    echelon = Echelon()
+    pivots = [d for d, row in zip(listed, values, strict=True) if echelon.add(row)]
+    return len(pivots), pivots
 
 
 def evaluate(group: Group, diagram: Diagram, vectors: list[Residues]) -> Residues:
@@ -131,20 +132,53 @@ def _inverses(values: Residues) -> Residues:
     return result
 
 
-def _pivot_rows(values: Residues) -> list[int]:
-    """The rows that are no combination of the rows before them."""
-    kept: list[Residues] = []
-    leading: list[int] = []
-    rows = []
-    for number, row in enumerate(values % PRIME):
-        row = row.copy()
-        for other, column in zip(kept, leading, strict=True):
-            if row[column]:
-                row = (row - row[column] * other) % PRIME
+class Echelon:
+    """Rows that are independent modulo the prime.
+
+    They stand in blocks of a few: row i has 1 at its pivot, where the others of its block have 0.
+
+    >>> rows = Echelon()
+    >>> [rows.add(np.array(row)) for row in ([1, 2], [2, 4], [0, 3])]
+    [True, False, True]
+    """
+
+    _BLOCK = 64
+
+    def __init__(self) -> None:
+        self._blocks: list[tuple[Residues, list[int]]] = []
+
+    @property
+    def rank(self) -> int:
+        """How many rows are independent."""
+        return sum(len(pivots) for _, pivots in self._blocks)
+
+    def add(self, row: Residues) -> bool:
+        """Keep a row if it is no combination of those before; say whether it was kept."""
+        row = self._reduced(row)
         found = np.flatnonzero(row)
-        if len(found):
-            inverse = int(_inverses(row[found[:1]])[0])
-            kept.append(row * inverse % PRIME)
-            leading.append(int(found[0]))
-            rows.append(number)
-    return rows
+        if not len(found):
+            return False
+        if not self._blocks or len(self._blocks[-1][1]) == self._BLOCK:
+            self._blocks.append((np.zeros((self._BLOCK, len(row)), dtype=np.int64), []))
+        rows, pivots = self._blocks[-1]
+        pivot = int(found[0])
+        row = row * int(_inverses(row[[pivot]])[0]) % PRIME
+        others = np.flatnonzero(rows[: len(pivots), pivot])
+        rows[others] = (rows[others] - rows[others, pivot, None] * row % PRIME) % PRIME
+        rows[len(pivots)] = row
+        pivots.append(pivot)
+        return True
+
+    def independent(self, row: Residues) -> bool:
+        """Whether a row is no combination of those kept."""
+        return bool(self._reduced(row).any())
+
+    def _reduced(self, row: Residues) -> Residues:
+        row = row % PRIME
+        for rows, pivots in self._blocks:
+            # In two halves, so that sums of products stay below 2^63.
+            high, low = divmod(row[pivots], 2**16)
+            known = rows[: len(pivots)]
+            inside: Residues = (high @ known % PRIME * 2**16 + low @ known) % PRIME
+            row = (row - inside) % PRIME
+        return row

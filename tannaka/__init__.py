@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from tannaka import nn as nn
     from tannaka import testing as testing
     from tannaka.category.alternating import A as A
+    from tannaka.category.automorphisms import Aut as Aut
     from tannaka.category.groups import Group as Group
     from tannaka.category.groups import group as group
     from tannaka.category.hom import Hom as Hom
+    from tannaka.category.orbitals import Orbit as Orbit
     from tannaka.category.orthogonal import SO as SO
     from tannaka.category.orthogonal import O as O
+    from tannaka.category.permutations import PermutationGroup as PermutationGroup
     from tannaka.category.product import Product as Product
     from tannaka.category.symmetric import S as S
     from tannaka.category.symplectic import Sp as Sp
@@ -45,6 +48,9 @@ if TYPE_CHECKING:
 # ``import tannaka.diagrams`` open at once.
 _HOMES = {
     "A": "tannaka.category",
+    "Aut": "tannaka.category",
+    "Orbit": "tannaka.category",
+    "PermutationGroup": "tannaka.category",
     "Product": "tannaka.category",
     "SO": "tannaka.category",
     "Sp": "tannaka.category",

@@ -1,0 +1,198 @@
+"""The automorphism group of a graph, and bilabelled graphs as its diagrams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tannaka.category.homomorphisms import homomorphisms, homomorphisms_at
+from tannaka.category.hosts import Host
+from tannaka.category.orbitals import Orbit
+from tannaka.category.permutations import PermutationGroup
+from tannaka.category.sparse import Entries
+from tannaka.category.spinning import spanning_graphs
+from tannaka.category.stabilisers import Stabiliser
+from tannaka.diagrams.bilabelled import BilabelledGraph
+from tannaka.diagrams.diagram import Diagram, order
+from tannaka.diagrams.enumerate import bilabelled_graphs
+from tannaka.diagrams.morphism import Morphism
+from tannaka.diagrams.spaces.enumeration import Enumeration
+from tannaka.diagrams.spaces.listed import Listed
+from tannaka.diagrams.spaces.unions import Union
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class Aut(PermutationGroup):
+    """The automorphism group of a finite graph, as n x n permutation matrices.
+
+    ``graph`` is a networkx graph of any kind: disconnected, directed, with loops or parallel edges.
+    Its nodes are numbered in the order of ``graph.nodes``. ``node_attr`` and ``edge_attr`` name
+    attributes that automorphisms must keep, such as the element of an atom and the kind of a bond.
+
+    Its equivariant maps have two bases: the orbits of index tuples, ``hom.basis("orbit")``, and
+    bilabelled graphs, ``hom.basis()``, whose matrices count homomorphisms to the graph and compose
+    by gluing. ``in_orbits`` and ``morphism`` go from each to the other, exactly.
+
+    Raises TypeError for anything but a networkx graph, ValueError for one without nodes, or where a
+    node or an edge lacks the attribute.
+    Source: arXiv:2307.07810; there all bilabelled graphs span, here some of them are a basis.
+
+    >>> import networkx
+    >>> group = Aut(networkx.petersen_graph())
+    >>> group, group.order, [group.dimension(0, m) for m in range(5)]
+    (Aut(Petersen Graph), 120, [1, 1, 3, 15, 107])
+    >>> [str(graph) for graph in group.basis(1, 1)]
+    ['0 1', '0 | 1', '0 | 1 ; 0-1']
+    """
+
+    host: Host
+
+    symbol: ClassVar[str] = "Aut"
+    families: ClassVar[tuple[type[Diagram], ...]] = (BilabelledGraph, Orbit)
+
+    def __init__(
+        self, graph: Any, node_attr: str | None = None, edge_attr: str | None = None
+    ) -> None:
+        host = graph if isinstance(graph, Host) else Host.of(graph, node_attr, edge_attr)
+        object.__setattr__(self, "host", host)
+        super().__init__(host.stabiliser.generators, host.n)
+
+    @property
+    def _key(self) -> Any:
+        return self.host
+
+    @cached_property
+    def stabiliser(self) -> Stabiliser:
+        """The whole group, as the root of the tree of its point stabilisers."""
+        return self.host.stabiliser
+
+    def count(self, k: int, l: int) -> int:
+        """How many bilabelled graphs k -> l on at most n vertices there are: they span."""
+        return self.diagrams(k, l).count
+
+    def diagrams(self, k: int, l: int) -> Enumeration[Any]:
+        """The bilabelled graphs k -> l on at most n vertices, by their number of vertices.
+
+        With loops where the host has some. Raises ValueError for hosts that are directed or have
+        colours, whose bilabelled graphs are not enumerated.
+        """
+        k, l = order("k", k), order("l", l)
+        if self.host.directed or self.host.colours or self.host.edge_colours not in ((), (None,)):
+            raise ValueError(
+                f"{self}: bilabelled graphs with directions or colours are not enumerated; "
+                "hom.basis() has enough of them"
+            )
+        loops = any(a == b for a, b, _ in self.host.edges)
+        spaces = (bilabelled_graphs(k, l, v, loops=loops) for v in range(self.n + 1))
+        return Union(*spaces)
+
+    def basis(self, k: int, l: int) -> Enumeration[Any]:
+        """Bilabelled graphs k -> l that are a basis, small ones first."""
+        k, l = order("k", k), order("l", l)
+        turned = [
+            BilabelledGraph(
+                graph.vertices, graph.edges, graph.outputs[:l], graph.outputs[l:], **_more(graph)
+            )
+            for graph, _ in self._grown(k + l)
+        ]
+        return Listed(k, l, turned, f"bilabelled graphs, a basis for {self}")
+
+    @lru_cache(maxsize=2**6)  # noqa: B019
+    def _grown(self, m: int) -> list[tuple[BilabelledGraph, NDArray[Any]]]:
+        return spanning_graphs(self, m)
+
+    def values(self, diagram: Diagram) -> NDArray[Any]:
+        """The entries of a diagram's matrix at the least tuple of each orbit, exactly."""
+        assert isinstance(diagram, BilabelledGraph)
+        at = self.representatives(diagram.top + diagram.bottom)
+        places = (
+            np.stack([at[:, block[0]] for block in diagram.blocks], axis=1)
+            if diagram.blocks
+            else at[:, :0]
+        )
+        found = homomorphisms_at(diagram, self.host, places)
+        for first, *others in diagram.blocks:
+            for other in others:
+                found = found * (at[:, first] == at[:, other])
+        return found
+
+    def rule(self, diagram: Any) -> None:
+        """Raises TypeError: bilabelled graphs are not rewritten one by one; see :meth:`morphism`."""
+        raise TypeError(f"{self} has no rewriting rule: group.morphism(f) solves for the basis")
+
+    def morphism(self, f: Diagram | Morphism) -> Morphism:
+        """The same map as a sum of basis graphs, exactly; f is of bilabelled graphs or of orbits.
+
+        >>> import networkx
+        >>> square = Aut(networkx.cycle_graph(4))
+        >>> edge = BilabelledGraph(2, [(0, 1)], outputs=(0,), inputs=(1,))
+        >>> print(square.morphism(edge >> edge))
+        2 (0 | 1) - 2 (0 | 1 ; 0-1)
+        """
+        f = self._own(f)
+        basis = self.basis(f.dom, f.cod)
+        terms = f.at(self.n)
+        if all(diagram in basis for diagram in terms):
+            return Morphism(f.dom, f.cod, {(d, 0): c for d, c in terms.items()}, n=self.n)
+        found = self._solved(f.dom + f.cod, self._entries_at_orbits(f))
+        table = {(d, 0): c for d, c in zip(basis, found, strict=True)}
+        return Morphism(f.dom, f.cod, table, n=self.n)
+
+    def _solved(self, m: int, entries: list[Fraction]) -> list[Fraction]:
+        """The coefficients in the basis of a function with these entries at the least tuples."""
+        from sympy.polys.domains import QQ
+        from sympy.polys.matrices import DomainMatrix
+
+        size = len(entries)
+        side = DomainMatrix([[QQ(e.numerator, e.denominator)] for e in entries], (size, 1), QQ)
+        found = (self._inverse(m) * side).to_list()
+        return [Fraction(int(x.numerator), int(x.denominator)) for (x,) in found]
+
+    @lru_cache(maxsize=2**4)  # noqa: B019
+    def _inverse(self, m: int) -> Any:
+        """Takes entries at the least tuples to coefficients in the basis; a SymPy matrix over Q."""
+        from sympy.polys.domains import QQ
+        from sympy.polys.matrices import DomainMatrix
+
+        rows = [[QQ(int(value)) for value in values] for _, values in self._grown(m)]
+        return DomainMatrix(rows, (len(rows), len(rows)), QQ).transpose().inv()
+
+    def entries(self, diagram: Diagram) -> NDArray[Any]:
+        """The matrix of one diagram, of shape (n**cod, n**dom)."""
+        if not isinstance(diagram, BilabelledGraph):
+            return super().entries(diagram)
+        rows, columns, values = self.nonzeros(diagram)
+        out = np.zeros((self.n**diagram.cod, self.n**diagram.dom), dtype=values.dtype)
+        out[rows, columns] = values
+        return out
+
+    def nonzeros(self, diagram: Diagram) -> Entries:
+        """The (rows, columns, values) of the nonzero entries of one diagram's matrix."""
+        if not isinstance(diagram, BilabelledGraph):
+            return super().nonzeros(diagram)
+        self.check(diagram)
+        counts = homomorphisms(diagram, self.host)
+        places = np.argwhere(counts)
+        values = counts[tuple(places.T)]
+        labels = np.array([*diagram.outputs, *diagram.inputs], dtype=np.int64)
+        tuples = places[:, labels]
+        l = diagram.cod
+        return self.flat(tuples[:, :l]), self.flat(tuples[:, l:]), np.atleast_1d(values)
+
+    def check(self, diagram: Diagram) -> None:
+        """Raise TypeError or ValueError for diagrams that say nothing of this group's graph."""
+        super().check(diagram)
+
+    def __str__(self) -> str:
+        return f"Aut({self.host})"
+
+    __repr__ = __str__
+
+
+def _more(graph: BilabelledGraph) -> dict[str, Any]:
+    return {}

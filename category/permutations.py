@@ -1,0 +1,313 @@
+"""Permutation groups: any group of permutations of the n coordinates, given by generators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tannaka.category.functor import check_entries
+from tannaka.category.functor import matrix as matrix_of
+from tannaka.category.groups import MatrixGroup, check_same_orders
+from tannaka.category.orbitals import Orbit, Orbits
+from tannaka.category.sparse import MAX_ENTRIES, Entries
+from tannaka.category.sparse import nonzeros as nonzeros_of
+from tannaka.category.stabilisers import Images, Search, Stabiliser
+from tannaka.category.straightening import Sum
+from tannaka.category.walks import Walks
+from tannaka.diagrams.counts import readable
+from tannaka.diagrams.diagram import Diagram, order, permuted
+from tannaka.diagrams.errors import SizeError
+from tannaka.diagrams.morphism import Morphism
+from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.spaces.enumeration import Enumeration
+
+MAX_LABELS = 2**27
+"""Most index tuples that are numbered by their orbits in one table."""
+
+
+class _SchreierSims(Search):
+    """Stabilisers by SymPy."""
+
+    def fixing(self, points: Images, inside: Sequence[Images]) -> list[Images]:
+        from sympy.combinatorics import Permutation
+        from sympy.combinatorics import PermutationGroup as Known
+
+        whole = Known([Permutation(list(images)) for images in inside])
+        _, strong = whole.schreier_sims_incremental(base=[points[-1]])
+        images = (tuple(g.array_form) for g in strong)
+        return [g for g in images if g[points[-1]] == points[-1]]
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class PermutationGroup(MatrixGroup):
+    """The group that permutations of 0 .. n-1 generate, as n x n permutation matrices.
+
+    ``generators`` are permutations of 0 .. n-1, each the tuple of its images, or SymPy's; or a
+    SymPy PermutationGroup. ``n`` need only be given where there are no generators. Groups are equal
+    when they have the same generators.
+
+    Its equivariant maps have the orbits of index tuples for a basis, at every n.
+    Raises TypeError or ValueError for anything else than permutations of one length.
+    Source: arXiv:2307.07810, the orbit basis.
+
+    >>> cyclic = PermutationGroup([(1, 2, 3, 4, 0)])
+    >>> cyclic, cyclic.dimension(1, 1), cyclic.dimension(2, 1)
+    (PermutationGroup of order 5 on 5 points, 5, 25)
+    >>> [str(orbit) for orbit in cyclic.basis(0, 2)]
+    ['[0 0 ←]', '[0 1 ←]', '[0 2 ←]', '[0 3 ←]', '[0 4 ←]']
+    """
+
+    permutations: tuple[Images, ...]
+    """The generators, each as the tuple of its images; identities left out."""
+
+    symbol: ClassVar[str] = "PermutationGroup"
+    families: ClassVar[tuple[type[Diagram], ...]] = (SetPartition, Orbit)
+    deltas: ClassVar[bool] = False
+
+    def __init__(self, generators: Iterable[Any], n: int | None = None) -> None:
+        listed = getattr(generators, "generators", generators)
+        if isinstance(listed, str) or not isinstance(listed, Iterable):
+            raise TypeError(
+                f"expected generators, each the tuple of its images such as (1, 2, 0), "
+                f"got {generators!r}"
+            )
+        images = [permuted(getattr(one, "array_form", one) or ()) for one in listed]
+        lengths = {len(one) for one in images} | (set() if n is None else {n})
+        if len(lengths) > 1:
+            raise ValueError(f"permutations of one length are needed, got {sorted(lengths)}")
+        if not lengths:
+            raise ValueError("without generators, say of how many points: PermutationGroup([], n)")
+        object.__setattr__(self, "n", lengths.pop())
+        super().__post_init__()
+        distinct = dict.fromkeys(one for one in images if one != tuple(range(self.n)))
+        object.__setattr__(self, "permutations", tuple(distinct))
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return type(other) is type(self) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @property
+    def _key(self) -> Any:
+        return self.n, self.permutations
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._key)
+
+    @cached_property
+    def stabiliser(self) -> Stabiliser:
+        """The whole group, as the root of the tree of its point stabilisers."""
+        return Stabiliser(self.n, (), self.permutations, _SchreierSims())
+
+    @cached_property
+    def order(self) -> int:
+        """How many elements the group has."""
+        return self.stabiliser.order
+
+    def dimension(self, k: int, l: int) -> int:
+        """The number of orbits on (k + l)-tuples, counted along point stabilisers."""
+        return self._orbits(order("k", k), order("l", l)).count
+
+    def count(self, k: int, l: int) -> int:
+        """The same: orbits are independent."""
+        return self.dimension(k, l)
+
+    @lru_cache(maxsize=2**8)  # noqa: B019  (groups are values, and few)
+    def _orbits(self, k: int, l: int) -> Orbits:
+        return Orbits(self, k, l)
+
+    def diagrams(self, k: int, l: int) -> Enumeration[Any]:
+        """All orbits k -> l."""
+        return self._orbits(order("k", k), order("l", l))
+
+    def basis(self, k: int, l: int) -> Enumeration[Any]:
+        """All orbits k -> l."""
+        return self._orbits(order("k", k), order("l", l))
+
+    def orbits(self, k: int, l: int) -> Iterator[Morphism]:
+        """The orbits k -> l, as morphisms."""
+        return map(Morphism.of, self._orbits(order("k", k), order("l", l)))
+
+    def orbit(self, text: Any) -> Orbit:
+        """An orbit from its text, or from the data that its ``to_json`` gives.
+
+        >>> PermutationGroup([(1, 2, 0)]).orbit("[2 ← 1]")
+        Orbit(PermutationGroup of order 3 on 3 points, dom=1, cod=1, indices=(0, 2))
+        """
+        return Orbit.read(self, text)
+
+    def rule(self, diagram: Any) -> Sum | None:
+        """Set partitions are sums of orbits."""
+        if isinstance(diagram, Orbit):
+            return None
+        found = zip(self._orbits(diagram.dom, diagram.cod), self.values(diagram), strict=True)
+        return {one: Fraction(int(value)) for one, value in found if value}
+
+    def in_orbits(self, f: Diagram | Morphism) -> Morphism:
+        """A diagram or a sum as a sum of orbits: its entries, one for each orbit.
+
+        >>> group = PermutationGroup([(1, 0, 2)])
+        >>> print(group.in_orbits(SetPartition.identity(1)))
+        ([0 ← 0]) + ([2 ← 2])
+        """
+        f = self._own(f)
+        space = self._orbits(f.dom, f.cod)
+        total = self._entries_at_orbits(f)
+        table: dict[tuple[Diagram, Any], Fraction | int] = {
+            (one, 0): value for one, value in zip(space, total, strict=True) if value
+        }
+        return Morphism(f.dom, f.cod, table, n=self.n)
+
+    def _entries_at_orbits(self, f: Morphism) -> list[Fraction]:
+        """The entry of a sum at the least tuple of each orbit, in the order of the orbits."""
+        space = self._orbits(f.dom, f.cod)
+        total = [Fraction(0)] * space.count
+        for diagram, coefficient in f.at(self.n).items():
+            if isinstance(diagram, Orbit):
+                total[space.index(diagram)] += coefficient
+                continue
+            for i, value in enumerate(self.values(diagram)):
+                total[i] += coefficient * int(value)
+        return total
+
+    def representatives(self, m: int) -> NDArray[np.int64]:
+        """The least tuple of each orbit of m-tuples, as an array of shape (orbits, m)."""
+        return self._representatives(order("m", m))
+
+    @lru_cache(maxsize=2**5)  # noqa: B019
+    def _representatives(self, m: int) -> NDArray[np.int64]:
+        space = self._orbits(0, m)
+        if space.count * max(m, 1) > MAX_LABELS:
+            raise SizeError(f"{readable(space.count)} orbits of {m}-tuples are too many to list")
+        flat = [i for one in space for i in one.indices]
+        return np.array(flat, dtype=np.int64).reshape(space.count, m)
+
+    def values(self, diagram: Diagram) -> NDArray[Any]:
+        """The entries of a diagram's matrix at the least tuple of each orbit, exactly."""
+        at = self.representatives(diagram.top + diagram.bottom)
+        entries = np.ones(len(at), dtype=np.int64)
+        for first, *others in diagram.blocks:
+            for other in others:
+                entries *= at[:, first] == at[:, other]
+        return entries
+
+    def labels(self, m: int) -> NDArray[np.int32]:
+        """The number of the orbit of each m-tuple of indices, of shape (n,) * m.
+
+        Numbers are those of ``hom.basis("orbit")``, outputs first. Raises SizeError for more than
+        2**27 tuples.
+
+        >>> PermutationGroup([(1, 0, 2)]).labels(1)
+        array([0, 0, 1], dtype=int32)
+        """
+        if self.n ** order("m", m) > MAX_LABELS:
+            raise SizeError(
+                f"{self}: {readable(self.n**m)} tuples of {m} indices are too many to number; "
+                "group.stabiliser.canonical(tuples) finds the orbits of some"
+            )
+        return self._labels(m)
+
+    def numbers(self, tuples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The number of the orbit of each row of an array of shape (count, m)."""
+        m = tuples.shape[1]
+        if self.n**m <= MAX_LABELS:
+            return self.labels(m).reshape(-1)[self.flat(tuples)].astype(np.int64)
+        least = self.stabiliser.canonical(tuples)
+        if self.n**m >= 2**63:
+            index = {tuple(one): i for i, one in enumerate(self.representatives(m).tolist())}
+            return np.array([index[tuple(one)] for one in least.tolist()], dtype=np.int64)
+        # Least tuples are in lexicographic order.
+        return np.searchsorted(self.flat(self.representatives(m)), self.flat(least))
+
+    @lru_cache(maxsize=2**3)  # noqa: B019
+    def _labels(self, m: int) -> NDArray[np.int32]:
+        found, _ = self.stabiliser.labels(m)
+        found.flags.writeable = False
+        return found
+
+    def entries(self, diagram: Diagram) -> NDArray[np.int64]:
+        """The matrix of one diagram, of shape (n**cod, n**dom)."""
+        self.check(diagram)
+        if not isinstance(diagram, Orbit):
+            return matrix_of(diagram, self.n)
+        shape = (self.n**diagram.cod, self.n**diagram.dom)
+        check_entries(shape)
+        rows, columns, values = self.nonzeros(diagram)
+        out = np.zeros(shape, dtype=np.int64)
+        out[rows, columns] = values
+        return out
+
+    def nonzeros(self, diagram: Diagram) -> Entries:
+        """The (rows, columns, values) of the nonzero entries of one diagram's matrix."""
+        self.check(diagram)
+        if not isinstance(diagram, Orbit):
+            return nonzeros_of(diagram, self.n)
+        if diagram.size > MAX_ENTRIES:
+            raise SizeError(f"{diagram} has {diagram.size:,} nonzero entries: too many to list")
+        l = diagram.cod
+        if self.n ** max(l, diagram.dom) >= 2**63:
+            raise SizeError(f"{diagram}: 64 bits do not count its rows or columns")
+        tuples = self.stabiliser.orbit(diagram.indices)
+        rows, columns = self.flat(tuples[:, :l]), self.flat(tuples[:, l:])
+        return rows, columns, np.ones(len(tuples), dtype=np.int64)
+
+    def flat(self, tuples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The row or column number of each tuple of indices, in C order."""
+        found = np.zeros(len(tuples), dtype=np.int64)
+        for column in tuples.T:
+            found = found * self.n + column
+        return found
+
+    def overlap(self, one: Diagram, other: Diagram) -> Fraction:
+        """The inner product of the matrices of two diagrams of equal orders."""
+        for diagram in (one, other):
+            self.check(diagram)
+        check_same_orders(one, other)
+        if isinstance(one, Orbit) and isinstance(other, Orbit):
+            return Fraction(one.size if one == other else 0)
+        f, g = (self._entries_at_orbits(Morphism.of(d)) for d in (one, other))
+        sizes = (d.size for d in self._orbits(one.dom, one.cod))
+        return sum((a * b * size for a, b, size in zip(f, g, sizes, strict=True)), Fraction(0))
+
+    def check(self, diagram: Diagram) -> None:
+        """Raise TypeError for another kind of diagram, ValueError for orbits of another group."""
+        super().check(diagram)
+        if isinstance(diagram, Orbit) and diagram.group != self:
+            raise ValueError(f"{diagram} is an orbit of {diagram.group}, not of {self}")
+
+    def walks(self, k: int, l: int) -> Walks:
+        """Raises ValueError: the irreducible representations of a permutation group are not known."""
+        raise ValueError(
+            f"{self}: walks need its irreducible representations, which are not known here; "
+            "hom.dimension counts orbits"
+        )
+
+    def generators(self) -> list[NDArray[np.int64]]:
+        """The generators, as permutation matrices; ``permutations`` has them as images."""
+        check_entries((self.n, self.n), len(self.permutations))
+        return [self._matrix(images) for images in self.permutations]
+
+    def sample(self, rng: np.random.Generator | int | None = None) -> NDArray[np.float64]:
+        """A uniformly random element, as a permutation matrix."""
+        images = self.stabiliser.sample(np.random.default_rng(rng))
+        return self._matrix(images).astype(np.float64)
+
+    def _matrix(self, images: Any) -> NDArray[np.int64]:
+        out = np.zeros((self.n, self.n), dtype=np.int64)
+        out[np.array(images), np.arange(self.n)] = 1
+        return out
+
+    def __str__(self) -> str:
+        return f"PermutationGroup of order {readable(self.order)} on {self.n} points"
+
+    __repr__ = __str__
