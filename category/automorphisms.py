@@ -94,17 +94,12 @@ class Aut(PermutationGroup):
     def basis(self, k: int, l: int) -> Enumeration[Any]:
         """Bilabelled graphs k -> l that are a basis, small ones first."""
         k, l = order("k", k), order("l", l)
-        turned = [
-            BilabelledGraph(
-                graph.vertices, graph.edges, graph.outputs[:l], graph.outputs[l:], **_more(graph)
-            )
-            for graph, _ in self._grown(k + l)
-        ]
-        return Listed(k, l, turned, f"bilabelled graphs, a basis for {self}")
+        graphs = [graph for graph, _ in self._grown(k, l)]
+        return Listed(k, l, graphs, f"bilabelled graphs, a basis for {self}")
 
     @lru_cache(maxsize=2**6)  # noqa: B019
-    def _grown(self, m: int) -> list[tuple[BilabelledGraph, NDArray[Any]]]:
-        return spanning_graphs(self, m)
+    def _grown(self, k: int, l: int) -> list[tuple[BilabelledGraph, NDArray[Any]]]:
+        return spanning_graphs(self, k, l)
 
     def values(self, diagram: Diagram) -> NDArray[Any]:
         """The entries of a diagram's matrix at the least tuple of each orbit, exactly."""
@@ -139,27 +134,27 @@ class Aut(PermutationGroup):
         terms = f.at(self.n)
         if all(diagram in basis for diagram in terms):
             return Morphism(f.dom, f.cod, {(d, 0): c for d, c in terms.items()}, n=self.n)
-        found = self._solved(f.dom + f.cod, self._entries_at_orbits(f))
+        found = self._solved(f.dom, f.cod, self._entries_at_orbits(f))
         table = {(d, 0): c for d, c in zip(basis, found, strict=True)}
         return Morphism(f.dom, f.cod, table, n=self.n)
 
-    def _solved(self, m: int, entries: list[Fraction]) -> list[Fraction]:
+    def _solved(self, k: int, l: int, entries: list[Fraction]) -> list[Fraction]:
         """The coefficients in the basis of a function with these entries at the least tuples."""
         from sympy.polys.domains import QQ
         from sympy.polys.matrices import DomainMatrix
 
         size = len(entries)
         side = DomainMatrix([[QQ(e.numerator, e.denominator)] for e in entries], (size, 1), QQ)
-        found = (self._inverse(m) * side).to_list()
+        found = (self._inverse(k, l) * side).to_list()
         return [Fraction(int(x.numerator), int(x.denominator)) for (x,) in found]
 
     @lru_cache(maxsize=2**4)  # noqa: B019
-    def _inverse(self, m: int) -> Any:
+    def _inverse(self, k: int, l: int) -> Any:
         """Takes entries at the least tuples to coefficients in the basis; a SymPy matrix over Q."""
         from sympy.polys.domains import QQ
         from sympy.polys.matrices import DomainMatrix
 
-        rows = [[QQ(int(value)) for value in values] for _, values in self._grown(m)]
+        rows = [[QQ(int(value)) for value in values] for _, values in self._grown(k, l)]
         return DomainMatrix(rows, (len(rows), len(rows)), QQ).transpose().inv()
 
     def entries(self, diagram: Diagram) -> NDArray[Any]:
@@ -192,7 +187,3 @@ class Aut(PermutationGroup):
         return f"Aut({self.host})"
 
     __repr__ = __str__
-
-
-def _more(graph: BilabelledGraph) -> dict[str, Any]:
-    return {}

@@ -89,6 +89,14 @@ class Group(ABC):
         """The orbit basis, in the order of :meth:`basis`; None for a group that has none."""
         return None
 
+    def average(self, matrix: NDArray[Any], k: Any, l: Any) -> NDArray[Any] | None:
+        """The average of g^l M g^-k over the group, where that is a finite sum; else None."""
+        return None
+
+    def read(self, average: NDArray[Any], k: Any, l: Any) -> Morphism:
+        """An average that :meth:`average` found, as a sum of basis diagrams."""
+        raise NotImplementedError
+
     @abstractmethod
     def walks(self, k: Any, l: Any) -> Walks:
         """The walks on the McKay quiver whose number is the dimension of Hom_G(V^k, V^l)."""

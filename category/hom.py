@@ -181,8 +181,11 @@ class Hom:
         3 (0 1) + 2 (0 | 1)
         """
         given = self._entries(matrix, exactly=True)
-        found = self._projected(given)
-        back = self.group.matrix(found)
+        back = self.group.average(given, self.k, self.l)
+        if back is None:
+            back = self.group.matrix(found := self._projected(given))
+        else:
+            found = self.group.read(back, self.k, self.l)
         if any(a != b for a, b in zip(back.flat, given.flat, strict=True)):
             raise ValueError(
                 f"the matrix does not lie in {self}: it is not equivariant; "
@@ -203,6 +206,9 @@ class Hom:
                [3., 3.]])
         """
         given = self._entries(matrix, exactly=False)
+        averaged = self.group.average(given, self.k, self.l)
+        if averaged is not None:
+            return averaged
         if given.dtype == object:
             return self.group.matrix(self._projected(given))
         basis = self.matrices().reshape(self.dimension, given.size).astype(np.float64)

@@ -235,6 +235,31 @@ class PermutationGroup(MatrixGroup):
         found.flags.writeable = False
         return found
 
+    def average(self, matrix: NDArray[Any], k: int, l: int) -> NDArray[Any]:
+        """The average of g^l M g^-k over the group: entries are averaged over each orbit.
+
+        >>> PermutationGroup([(1, 0)]).average(np.array([[1.0, 2.0], [4.0, 5.0]]), 1, 1)
+        array([[3., 3.],
+               [3., 3.]])
+        """
+        numbers = self.labels(l + k).reshape(-1)
+        sizes = np.bincount(numbers)
+        if matrix.dtype != object:
+            means = np.bincount(numbers, weights=matrix.reshape(-1)) / sizes
+        else:
+            means = np.full(len(sizes), Fraction(0), dtype=object)
+            np.add.at(means, numbers, matrix.reshape(-1))
+            means = means / sizes.astype(object)
+        averaged: NDArray[Any] = means[numbers].reshape(matrix.shape)
+        return averaged
+
+    def read(self, average: NDArray[Any], k: int, l: int) -> Morphism:
+        """A matrix that commutes with the group, as a sum of basis diagrams."""
+        places = self.flat(self.representatives(l + k))
+        entries = zip(self._orbits(k, l), average.reshape(-1)[places], strict=True)
+        table: dict[tuple[Diagram, Any], Any] = {(one, 0): value for one, value in entries}
+        return self.morphism(Morphism(k, l, table, n=self.n))
+
     def entries(self, diagram: Diagram) -> NDArray[np.int64]:
         """The matrix of one diagram, of shape (n**cod, n**dom)."""
         self.check(diagram)

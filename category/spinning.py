@@ -5,11 +5,13 @@ orbit. From the graph of m single labelled vertices, all others grow by linear o
 vectors: move a label along a new edge, put an edge or a colour on labelled vertices, merge two
 labels, let a label go and start anew. Only graphs whose vectors are independent of those before
 grow on, the smallest first, since what grows from a dependent one depends on what grows from the
-others; as in the MeatAxe, this spans all that can be reached. Graphs that grow from m labels have
-pathwidth below m + 1, so homomorphisms from them are counted by small contractions. Where they do
-not span, they grow from m + 1 labels, of which one is let go in the end, and so on: from n labels
-every graph on at most n vertices grows, and those span (arXiv:2307.07810; Lovász, Operations with
+others; as in the MeatAxe, this spans all that can be reached. Where it does not span everything,
+graphs grow from m + 1 labels, of which one is let go in the end, and so on: from n labels every
+graph on at most n vertices grows, and those span (arXiv:2307.07810; Lovász, Operations with
 structures, 1967). Ranks are taken modulo a prime.
+
+Smallest means least treewidth first, once outputs are joined to each other and inputs too: that is
+what it costs to apply the matrix of a graph to a tensor, n to that power and one more.
 """
 
 from __future__ import annotations
@@ -46,21 +48,21 @@ class Growth:
     vector: Callable[[Vector], Vector]
 
 
-def spanning_graphs(group: Aut, m: int) -> list[tuple[BilabelledGraph, Vector]]:
-    """Bilabelled graphs 0 -> m that are a basis, with their exact values at the least tuples.
+def spanning_graphs(group: Aut, k: int, l: int) -> list[tuple[BilabelledGraph, Vector]]:
+    """Bilabelled graphs k -> l that are a basis, with their exact values at the least tuples.
 
     Raises SizeError for more than 2,000 orbits of tuples.
 
     >>> import networkx
     >>> from tannaka.category.automorphisms import Aut
-    >>> for graph, values in spanning_graphs(Aut(networkx.cycle_graph(6)), 2):
+    >>> for graph, values in spanning_graphs(Aut(networkx.cycle_graph(6)), 1, 1):
     ...     print(graph, values)
     0 1 [1 0 0 0]
     0 | 1 [1 1 1 1]
     0 | 1 ; 0-1 [0 1 0 0]
     0 | 1 | * ; 0-2 1-2 [2 0 1 0]
     """
-    dimension = group.dimension(0, m)
+    m, dimension = k + l, group.dimension(k, l)
     echelon, found = Echelon(), []
     for extra in range(max(group.n - m, 0) + 1):
         if group.dimension(0, m + extra) > MAX_ORBITS:
@@ -69,21 +71,24 @@ def spanning_graphs(group: Aut, m: int) -> list[tuple[BilabelledGraph, Vector]]:
                 f"many to grow graphs for, at most {MAX_ORBITS:,}; hom.basis('orbit') has the orbits"
             )
         if not extra:
-            grown: Iterable[tuple[BilabelledGraph, Vector]] = _grown(group, m, echelon)
+            grown: Iterable[tuple[BilabelledGraph, Vector]] = _grown(group, m, l, echelon)
         else:
             forget = _forgetting(group, m, extra)
-            larger = _grown(group, m + extra, Echelon())
+            larger = _grown(group, m + extra, l, Echelon())
             forgotten = ((forget.graph(graph), forget.vector(vector)) for graph, vector in larger)
             grown = (one for one in forgotten if echelon.add(_residues(one[1])))
         for one in grown:
             found.append(one)
             if len(found) == dimension:
-                return sorted(found, key=lambda one: _size(one[0]))
+                turned = ((_turned(graph, l), vector) for graph, vector in found)
+                return sorted(turned, key=lambda one: _size(one[0]))
     raise AssertionError(f"{group}: graphs on {group.n} vertices span {len(found)} of {dimension}")
 
 
-def _grown(group: Aut, m: int, echelon: Echelon) -> Iterator[tuple[BilabelledGraph, Vector]]:
-    """All graphs with m labels that grow and are independent, with exact vectors.
+def _grown(
+    group: Aut, m: int, l: int, echelon: Echelon
+) -> Iterator[tuple[BilabelledGraph, Vector]]:
+    """All graphs with m labels, l of them outputs, that grow and are independent; exact vectors.
 
     Where nothing grows any more, two graphs are glued: in the end every function is reached that
     takes equal values where all graphs do.
@@ -91,7 +96,7 @@ def _grown(group: Aut, m: int, echelon: Echelon) -> Iterator[tuple[BilabelledGra
     start = BilabelledGraph(m, (), tuple(range(m)), ())
     growths, number = list(_growths(group, m)), count()
     ones = np.ones(group.dimension(0, m), dtype=np.int64)
-    pending: list[Any] = [(_size(start), next(number), start, ones, None)]
+    pending: list[Any] = [(_cost(start, l), next(number), start, ones, None)]
     seen, found = {start}, list[tuple[BilabelledGraph, Vector]]()
     glued = ((one, other) for i, one in enumerate(_growing(found)) for other in found[1 : i + 1])
     while True:
@@ -108,13 +113,15 @@ def _grown(group: Aut, m: int, echelon: Echelon) -> Iterator[tuple[BilabelledGra
                 larger = growth.graph(graph)
                 if larger not in seen:
                     seen.add(larger)
-                    heapq.heappush(pending, (_size(larger), next(number), larger, vector, growth))
+                    heapq.heappush(
+                        pending, (_cost(larger, l), next(number), larger, vector, growth)
+                    )
         if len(found) == len(np.unique([_residues(vector) for _, vector in found], axis=1).T):
             return
         for (one, f), (other, g) in islice(glued, MAX_GLUED):
             if echelon.independent(_residues(f) * _residues(g)):
                 graph, vector = one.hadamard(other), _safe(f, int(g.max())) * g
-                heapq.heappush(pending, (_size(graph), next(number), graph, vector, None))
+                heapq.heappush(pending, (_cost(graph, l), next(number), graph, vector, None))
                 break
         else:
             return
@@ -260,6 +267,44 @@ def _safe(vector: Vector, n: int) -> Vector:
     if vector.dtype != object and len(vector) and int(vector.max()) * n >= 2**62:
         return vector.astype(object)
     return vector
+
+
+def _turned(graph: BilabelledGraph, l: int) -> BilabelledGraph:
+    """The same graph with its labels after the first l as inputs."""
+    outputs, inputs = graph.outputs[:l], graph.outputs[l:]
+    return BilabelledGraph(graph.vertices, graph.edges, outputs, inputs, **_kept(graph))
+
+
+def width(graph: BilabelledGraph, l: int) -> int:
+    """The treewidth of a graph whose outputs, its first l labels, are joined, and its inputs too.
+
+    Exact up to 2; above, an upper bound by the min-fill heuristic, mostly the least.
+
+    >>> width(BilabelledGraph(3, [(0, 2), (2, 1)], outputs=(0, 1), inputs=()), 1)
+    1
+    """
+    from networkx import Graph
+    from networkx.algorithms.approximation import treewidth_min_fill_in
+
+    closed, labels = Graph(), (*graph.outputs, *graph.inputs)
+    closed.add_nodes_from(range(graph.vertices))
+    closed.add_edges_from(edge[:2] for edge in graph.edges if edge[0] != edge[1])
+    for row in (labels[:l], labels[l:]):
+        closed.add_edges_from(combinations(dict.fromkeys(row), 2))
+    # Vertices with one or two neighbours go first, which is exact and quick on long paths.
+    least, thin = 0, [v for v in closed if closed.degree(v) < 3]
+    while thin:
+        v = thin.pop()
+        if v in closed and len(ends := list(closed[v])) < 3:
+            least = max(least, len(ends))
+            closed.remove_node(v)
+            closed.add_edges_from(combinations(ends, 2))
+            thin += ends
+    return max(least, treewidth_min_fill_in(closed)[0]) if closed else least
+
+
+def _cost(graph: BilabelledGraph, l: int) -> tuple[int, ...]:
+    return width(graph, l), *_size(graph)
 
 
 def _size(graph: BilabelledGraph) -> tuple[int, int, int]:
