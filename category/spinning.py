@@ -291,15 +291,17 @@ def width(graph: BilabelledGraph, l: int) -> int:
     closed.add_edges_from(edge[:2] for edge in graph.edges if edge[0] != edge[1])
     for row in (labels[:l], labels[l:]):
         closed.add_edges_from(combinations(dict.fromkeys(row), 2))
-    # Vertices with one or two neighbours go first, which is exact and quick on long paths.
-    least, thin = 0, [v for v in closed if closed.degree(v) < 3]
-    while thin:
-        v = thin.pop()
-        if v in closed and len(ends := list(closed[v])) < 3:
-            least = max(least, len(ends))
-            closed.remove_node(v)
-            closed.add_edges_from(combinations(ends, 2))
-            thin += ends
+    # Vertices with one neighbour go first, then those with two: exact, and quick on long paths.
+    least = 0
+    for few in (1, 2):
+        thin = [v for v in closed if closed.degree(v) <= few]
+        while thin:
+            v = thin.pop()
+            if v in closed and len(ends := list(closed[v])) <= few:
+                least = max(least, len(ends))
+                closed.remove_node(v)
+                closed.add_edges_from(combinations(ends, 2))
+                thin += ends
     return max(least, treewidth_min_fill_in(closed)[0]) if closed else least
 
 
