@@ -309,7 +309,8 @@ def _renumbered(text: str, place: Mapping[int, int]) -> str:
             raise ValueError(f"vertex {vertex} is not of the type of its part in {text!r}")
         return str(place[vertex])
 
-    return re.sub(r"\d+", local, text)
+    # Not the numbers in colours, ":2" or ":C_6".
+    return re.sub(r"(?<![\w:-])\d+", local, text)
 
 
 def _pairs(first: Diagram, second: Diagram) -> Iterable[tuple[Diagram, Diagram]]:

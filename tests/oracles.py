@@ -69,19 +69,26 @@ def symplectic_tensor(
 
 def homomorphisms(
     vertices: int,
-    edges: Iterable[tuple[int, int]],
+    edges: Iterable[Sequence[Any]],
     outputs: Sequence[int],
     inputs: Sequence[int],
     n: int,
-    host: Iterable[tuple[int, int]],
+    host: Iterable[Sequence[Any]],
+    colours: Iterable[tuple[int, Any]] = (),
+    host_colours: Sequence[Any] = (),
+    directed: bool = False,
 ) -> NDArray[np.int64]:
     """Count maps of the vertices to 0..n-1 that send edges to edges of the host graph, by the
-    images of the outputs (rows) and of the inputs (columns)."""
-    joined = {pair for a, b in host for pair in ((a, b), (b, a))}
-    edges = list(edges)
+    images of the outputs (rows) and of the inputs (columns). An edge (a, b) may go to one of any
+    colour, an edge (a, b, c) only to one of colour c, and a vertex only to one of its colours."""
+    joined = {tuple(edge) for edge in host}
+    joined |= {(b, a, *c) for a, b, *c in joined if not directed}
+    joined |= {edge[:2] for edge in joined}
+    edges, colours = list(edges), list(colours)
     counts = np.zeros((n,) * (len(outputs) + len(inputs)), dtype=np.int64)
     for image in product(range(n), repeat=vertices):
-        if all((image[a], image[b]) in joined for a, b in edges):
+        kept = all((image[a], image[b], *c) in joined for a, b, *c in edges)
+        if kept and all(host_colours[image[v]] == c for v, c in colours):
             counts[tuple(image[v] for v in (*outputs, *inputs))] += 1
     return counts.reshape(n ** len(outputs), n ** len(inputs))
 
@@ -380,7 +387,7 @@ def longest_increase(letters: Sequence[int]) -> int:
 
 
 def least_graph(
-    vertices: int, edges: Iterable[Sequence[int]], labels: Sequence[int]
+    vertices: int, edges: Iterable[Sequence[Any]], labels: Sequence[int]
 ) -> tuple[tuple[int, ...], ...]:
     """The first of the words of a labelled graph over all numberings of its vertices: the labels'
     vertices, then the adjacency matrix in three pieces. Labelled vertices must stand first."""
@@ -399,6 +406,31 @@ def least_graph(
         rest = [bit for row in rows[first:] for bit in row[first:-1]]
         words.append((tuple(new[v] for v in labels), tuple(among), tuple(between), tuple(rest)))
     return min(words)
+
+
+def least_structure(
+    vertices: int,
+    edges: Iterable[Sequence[Any]],
+    labels: Sequence[int],
+    colours: Iterable[tuple[int, Any]],
+    directed: bool,
+) -> tuple[list[Any], ...]:
+    """The first of the words of a coloured graph over all numberings of its vertices: the labels'
+    vertices, the colours, and for each pair of vertices whether an edge is asked for and of which
+    colours. Two structures are isomorphic where their words are equal."""
+    asked: dict[tuple[int, int], set[str]] = {}
+    for a, b, *c in edges:
+        for pair in {(a, b), (a, b) if directed else (b, a)}:
+            asked.setdefault(pair, set()).update(map(repr, c))
+    told = {(v, repr(c)) for v, c in colours}
+    return min(
+        (
+            [new[v] for v in labels],
+            sorted((new[v], c) for v, c in told),
+            sorted((new[a], new[b], sorted(found)) for (a, b), found in asked.items()),
+        )
+        for new in permutations(range(vertices))
+    )
 
 
 def all_graphs(size: int, vertices: int, loops: bool) -> set[tuple[tuple[int, ...], ...]]:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 from xml.etree import ElementTree
 
 Cell = tuple[int, int]
@@ -26,19 +26,25 @@ DOUBLE = {
 }
 
 
+HEADS = {"▼": "UP", "▲": "DOWN"}
+
+
 @dataclass(frozen=True)
 class Reading:
     """What a text says: ``parts`` are the vertex numbers on each bus, none on a bare one.
 
     ``domes`` has for each determinant vertex the part at each leg, None where it is free; ``edges``
-    join parts, by number.
+    join parts, by number, and have a colour perhaps; ``colours`` are those of parts; ``heads`` is
+    how many edges are arrows.
     """
 
     dom: int
     cod: int
     parts: list[frozenset[int]]
     domes: list[list[int | None]]
-    edges: list[tuple[int, int]]
+    edges: list[tuple[Any, ...]]
+    colours: list[tuple[int, int | str]]
+    heads: int
 
     @property
     def blocks(self) -> frozenset[frozenset[int]]:
@@ -50,7 +56,18 @@ def read_text(drawing: str) -> Reading:
     """Walk along the box characters; no arm may end in nothing."""
     lines = drawing.split("\n")
     wide = max(map(len, lines)) + 1
-    lines = [line.ljust(wide) for line in lines]
+    names: dict[Cell, str] = {}
+    for y, line in enumerate(lines):
+        for found in re.finditer(r"([:(])([-\w,]+)\)?", line):
+            # A name hides a piece of its bus, which may end there.
+            names[y, found.start() - (found[1] == ":")] = found[2]
+            more = line[found.end() :].startswith(("─", "╥", "╖", "╨", "╜", "▲", "▼", "↺"))
+            hidden = "─" if more else " "
+            first = "─" if more else "╴" if found[1] == "(" else " "
+            line = (
+                line[: found.start()] + first + hidden * (len(found[0]) - 1) + line[found.end() :]
+            )
+        lines[y] = line.ljust(wide)
     ends = {0, len(lines) - 1}
     words = [(y, x, word) for y in ends for x, word in _starts(lines[y])]
     number = {(y, x): int(word) for y, x, word in words if word.isdigit()}
@@ -65,17 +82,19 @@ def read_text(drawing: str) -> Reading:
                 tips.add((y, x))
             elif glyph == "○":
                 rings.append((y, x))
-                cells[y, x] = {"RIGHT"} if line[x + 1] in "─╖╓╥╜╙╨↺║" else set()
+                cells[y, x] = {"RIGHT"} if line[x + 1] in "─╴╖╓╥╜╙╨↺║▲▼" else set()
             elif glyph == "↺":
                 loops.append((y, x))
                 cells[y, x] = {"LEFT"} | ({"RIGHT"} if line[x + 1] != " " else set())
+            elif glyph in HEADS:
+                cells[y, x] = {HEADS[glyph], "LEFT"} | ({"RIGHT"} if line[x + 1] != " " else set())
             elif glyph in DOUBLE:
                 cells[y, x] = DOUBLE[glyph]
             elif unicodedata.name(glyph).startswith("BOX DRAWINGS") and glyph not in "╔╦═╗":
                 cells[y, x] = _directions(glyph)
     links = []
     for (y, x), arms in cells.items():
-        double = lines[y][x] in DOUBLE
+        double = lines[y][x] in (*DOUBLE, *HEADS)
         if "DOWN" in arms and not double:
             assert "UP" in cells[y + 1, x]
             links.append(((y, x), (y + 1, x)))
@@ -102,19 +121,25 @@ def read_text(drawing: str) -> Reading:
         assert (y, x) in tips or "UP" in cells[y, x]
         return y, x
 
-    found = []
+    legs_of = []
     for start, dome in domes:
         at = [start + i for i, glyph in enumerate(dome) if glyph != "═"]
-        found.append([None if (1, x) in tips else of[below(0, x)] for x in at])
-    edges = [
-        tuple(sorted((of[y, x], of[below(y, x)])))
-        for (y, x), arms in cells.items()
-        if lines[y][x] in DOUBLE and "DOWN" in arms and lines[y][x] != "║"
-    ]
-    edges += [(of[cell], of[cell]) for cell in loops]
+        legs_of.append([None if (1, x) in tips else of[below(0, x)] for x in at])
+    edges: list[tuple[Any, ...]] = []
+    for high, arms in cells.items():
+        if lines[high[0]][high[1]] in (*DOUBLE, "▲") and "DOWN" in arms:
+            if lines[high[0]][high[1]] == "║":
+                continue
+            low = below(*high)
+            pair = (high, low) if lines[high[0]][high[1]] != "▲" else (low, high)
+            assert {lines[y][x] for y, x in (high, low)} != {"▲", "▼"}
+            tint = [_colour(names.pop(at)) for at in pair if at in names]
+            edges.append((*map(of.__getitem__, pair), *tint))
+    edges += [(of[c], of[c], *([_colour(names.pop(c))] if c in names else [])) for c in loops]
+    colours = [(of[c], _colour(word)) for c in names for word in names[c].split(",")]
     parts = [frozenset(number[cell] for cell in group if cell in number) for group in groups]
-    pairs = sorted((a, b) for a, b in edges)
-    return Reading(len(number) - len(top), len(top), parts, found, pairs)
+    heads = sum(line.count("▲") + line.count("▼") for line in lines)
+    return Reading(len(number) - len(top), len(top), parts, legs_of, edges, colours, heads)
 
 
 def read_svg(svg: str) -> ElementTree.Element:
@@ -168,6 +193,10 @@ def crossings(one: list[Point], other: list[Point]) -> int:
         for p, q in pairwise(one)
         for r, s in pairwise(other)
     )
+
+
+def _colour(word: str) -> int | str:
+    return word if word.isidentifier() else int(word)
 
 
 def _starts(line: str) -> list[tuple[int, str]]:

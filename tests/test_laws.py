@@ -183,22 +183,34 @@ def test_products_of_diagrams_are_products_of_matrices(
     np.testing.assert_array_equal(matrix(f @ p), np.kron(matrix(f), matrix(p)))
 
 
+GRAPHS = pytest.mark.parametrize(
+    "category", [one for one in CATEGORIES if one.family is BilabelledGraph], ids=repr
+)
+
+
+@GRAPHS
 @given(st.data())
-def test_products_of_graphs_are_products_of_homomorphism_counts(data: st.DataObject) -> None:
-    f, g = data.draw(composable(BilabelledGraph, most=2))
+def test_products_of_graphs_are_products_of_homomorphism_counts(
+    category: Category, data: st.DataObject
+) -> None:
+    f, g = data.draw(composable(category, most=2))
+    p = data.draw(any_diagram(category, most=1))
+    h = data.draw(diagrams(category, f.dom, f.cod))
     n = data.draw(st.integers(1, 3))
     ends = st.integers(0, n - 1)
-    host = data.draw(st.lists(st.tuples(ends, ends)))
+    colours = st.sampled_from(["red", "C_6", -1])
+    host = data.draw(st.lists(st.tuples(ends, ends, colours)))
+    shades = data.draw(st.lists(colours, min_size=n, max_size=n))
+    directed = any(d.directed for d in (f, g, h, p))
 
     def matrix(k: BilabelledGraph) -> NDArray[Any]:
-        return homomorphisms(k.vertices, k.edges, k.outputs, k.inputs, n, host)
+        asked = k.vertices, k.edges, k.outputs, k.inputs
+        return homomorphisms(*asked, n, host, k.colours, shades, directed)
 
     composite, closed = f.then(g)
     np.testing.assert_array_equal(n**closed * matrix(composite), matrix(g) @ matrix(f))
     np.testing.assert_array_equal(matrix(f.dagger()), matrix(f).T)
-    p = data.draw(any_diagram(BilabelledGraph, most=1))
     np.testing.assert_array_equal(matrix(f @ p), np.kron(matrix(f), matrix(p)))
-    h = data.draw(diagrams(BilabelledGraph, f.dom, f.cod))
     np.testing.assert_array_equal(matrix(f.hadamard(h)), matrix(f) * matrix(h))
     kept, (power,), _ = f.normal()
     np.testing.assert_array_equal(n**power * matrix(kept), matrix(f))
@@ -275,12 +287,13 @@ def test_walled_diagrams_compose_like_brauer_diagrams(data: st.DataObject) -> No
     assert (composite.brauer, loops) == f.brauer.then(g.brauer)
 
 
+@GRAPHS
 @given(st.data())
 def test_the_hadamard_product_is_commutative_associative_and_has_a_unit(
-    data: st.DataObject,
+    category: Category, data: st.DataObject
 ) -> None:
     k, l = data.draw(orders(3)), data.draw(orders(3))
-    f, g, h = (data.draw(diagrams(BilabelledGraph, k, l)) for _ in range(3))
+    f, g, h = (data.draw(diagrams(category, k, l)) for _ in range(3))
     unit = BilabelledGraph.from_blocks(k, l, [])
     assert f.hadamard(g) == g.hadamard(f)
     assert f.hadamard(g).hadamard(h) == f.hadamard(g.hadamard(h))
@@ -288,16 +301,21 @@ def test_the_hadamard_product_is_commutative_associative_and_has_a_unit(
     assert f.hadamard(g).dagger() == f.dagger().hadamard(g.dagger())
 
 
+@GRAPHS
 @given(st.data())
-def test_isomorphic_graphs_are_equal_and_only_those(data: st.DataObject) -> None:
-    f = data.draw(any_diagram(BilabelledGraph))
+def test_isomorphic_graphs_are_equal(category: Category, data: st.DataObject) -> None:
+    f = data.draw(any_diagram(category))
     names = data.draw(st.permutations("abcdefghijkl"[: f.vertices]))
-    edges = data.draw(st.permutations([(names[a], names[b]) for a, b in f.edges]))
+    edges = data.draw(st.permutations([(names[a], names[b], *tint) for a, b, *tint in f.edges]))
+    turns = [1] if f.directed else [1, -1]
+    colours = data.draw(st.permutations([(names[v], colour) for v, colour in f.colours]))
     copy = BilabelledGraph(
         data.draw(st.permutations(names)),  # type: ignore[arg-type]
-        tuple(edge[:: data.draw(st.sampled_from([1, -1]))] for edge in edges),
+        tuple((*edge[:2][:: data.draw(st.sampled_from(turns))], *edge[2:]) for edge in edges),
         tuple(names[v] for v in f.outputs),
         tuple(names[v] for v in f.inputs),
+        tuple(colours),
+        f.directed,
     )
     assert copy == f
     assert hash(copy) == hash(f)

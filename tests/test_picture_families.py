@@ -10,6 +10,7 @@ from math import dist
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +40,17 @@ EXAMPLES = {
     "walled": WalledBrauer(("V", "V", "V*"), ("V", "V*", "V"), ((0, 4), (1, 2), (3, 5))),
     "typed": Typed((0, 1, 0), (0, 1, 1), (SetPartition.spider(2, 1), Grood.determinant(1, 2))),
     "graph": BilabelledGraph(4, ((0, 1), (1, 2), (2, 3), (3, 3), (0, 3)), (0, 1), (2, 2)),
+    "graph_directed": BilabelledGraph(
+        4, ((0, 1), (1, 0), (1, 2), (3, 2), (3, 3), (0, 3)), (0, 1), (2, 2), directed=True
+    ),
+    "graph_coloured": BilabelledGraph(
+        3,
+        ((0, 1, "red"), (0, 1, "C_6"), (2, 1), (0, 2, 3), (2, 2, -1)),
+        (0,),
+        (1,),
+        ((0, "C"), (2, "O"), (2, 7)),
+        directed=True,
+    ),
     "graph_closed": BilabelledGraph(5, ((0, 1), (2, 3), (3, 4), (2, 4)), (0,), (1,)),
 }
 
@@ -105,7 +117,10 @@ def test_everything_stays_in_the_box(family: Any, data: st.DataObject) -> None:
     curves += [curve for bell in shape.bells for leg in bell.legs for curve in leg.curves]
     curves += [bell.arch for bell in shape.bells]
     curves += [wire.curve for wire in shape.wires] + [edge.curve for edge in shape.edges]
-    for x, y in (*shape.vertices, *(p for curve in curves for p in along(curve))):
+    points = [p for curve in curves for p in along(curve)]
+    points += [p for edge in shape.edges for p in edge.head]
+    points += [p for word in shape.words for p in word.corners]
+    for x, y in (*shape.vertices, *points):
         assert -1e-9 <= x <= shape.width + 1e-9
         assert -1e-9 <= y <= shape.height + 1e-9
 
@@ -121,9 +136,14 @@ def test_placing_moves_everything(
         for one, same in zip(getattr(before, name), getattr(back, name), strict=True):
             for point, again in zip(one.curve, same.curve, strict=True):
                 assert point == pytest.approx(again, abs=1e-9)
+    for edge, same in zip(before.edges, back.edges, strict=True):
+        for point, again in zip(edge.head, same.head, strict=True):
+            assert point == pytest.approx(again, abs=1e-9)
+    for word, same in zip(before.words, back.words, strict=True):
+        assert np.array(word.corners) == pytest.approx(np.array(same.corners), abs=1e-9)
     for node, same in zip(before.nodes, back.nodes, strict=True):
         assert node.at == pytest.approx(same.at, abs=1e-9)
-        assert node.bare == same.bare
+        assert (node.bare, node.colours) == (same.bare, same.colours)
     for bell, same in zip(before.bells, back.bells, strict=True):
         for leg, again in zip(bell.legs, same.legs, strict=True):
             assert leg.tip == pytest.approx(again.tip, abs=1e-9)
@@ -145,8 +165,15 @@ def test_arrows_run_up_along_v_and_down_along_its_dual(diagram: WalledBrauer) ->
         assert (order[0] < order[1]) == (strand.ends[0] == leaving[0])
 
 
-@given(any_diagram(BilabelledGraph, 6))
-def test_a_graph_shows_its_labels_and_edges(graph: BilabelledGraph) -> None:
+every_graph = pytest.mark.parametrize(
+    "family", [one for one in CATEGORIES if one.family is BilabelledGraph], ids=str
+)
+
+
+@every_graph
+@given(st.data())
+def test_a_graph_shows_its_labels_and_edges(family: Any, data: st.DataObject) -> None:
+    graph = data.draw(any_diagram(family, 6))
     shape = picture(graph)
     places = [node.at for node in shape.nodes]
     assert len(places) == graph.vertices
@@ -156,16 +183,35 @@ def test_a_graph_shows_its_labels_and_edges(graph: BilabelledGraph) -> None:
     assert sorted((wire.label, wire.node) for wire in shape.wires) == list(enumerate(labels))
     for wire in shape.wires:
         assert (wire.curve[0], wire.curve[3]) == (shape.vertices[wire.label], places[wire.node])
-    assert tuple(edge.ends for edge in shape.edges) == graph.edges
-    for edge in shape.edges:
-        for v, end in zip(edge.ends, (edge.curve[0], edge.curve[3]), strict=True):
-            # An edge ends at the rim of a ring, whose inside is empty.
-            assert dist(end, places[v]) == pytest.approx(0.12 if shape.nodes[v].bare else 0.0)
+    assert tuple(edge.ends for edge in shape.edges) == tuple(edge[:2] for edge in graph.edges)
+    for edge, (a, b, *_) in zip(shape.edges, graph.edges, strict=True):
+        assert bool(edge.head) == (graph.directed and a != b)
+        for v, end in ((a, edge.curve[0]), (b, edge.head[0] if edge.head else edge.curve[3])):
+            # An edge ends at the rim of a ring, whose inside is empty, and a head at any rim.
+            rim = 0.14 if edge.head and v == b else 0.12 if shape.nodes[v].bare else 0.0
+            assert dist(end, places[v]) == pytest.approx(rim, abs=1e-6)
+        if edge.head:
+            back = [(p + q) / 2 for p, q in zip(*edge.head[1:], strict=True)]
+            assert edge.curve[3] == pytest.approx(back)
+            assert dist(back, places[b]) > dist(edge.head[0], places[b])
+    colours = [[str(c) for w, c in graph.colours if w == v] for v in range(graph.vertices)]
+    names = [*map(" ".join, colours), *("".join(map(str, c)) for _, _, *c in graph.edges)]
+    assert [word.text for word in shape.words] == list(filter(None, names))
 
 
-@given(any_diagram(BilabelledGraph, 4))
-def test_wires_and_edges_stay_off_other_vertices(graph: BilabelledGraph) -> None:
-    shape = picture(graph)
+@every_graph
+@given(st.data())
+def test_edges_between_the_same_vertices_lie_apart(family: Any, data: st.DataObject) -> None:
+    for edge, other in combinations(picture(data.draw(any_diagram(family, 4))).edges, 2):
+        if set(edge.ends) == set(other.ends):
+            (x, y), (u, v) = along(edge.curve)[20], along(other.curve)[20]
+            assert abs(x - u) + abs(y - v) > 0.1
+
+
+@every_graph
+@given(st.data())
+def test_wires_and_edges_stay_off_other_vertices(family: Any, data: st.DataObject) -> None:
+    shape = picture(data.draw(any_diagram(family, 4)))
     drawn = [((wire.node, wire.node), wire.curve) for wire in shape.wires]
     drawn += [(edge.ends, edge.curve) for edge in shape.edges]
     for ends, curve in drawn:
@@ -192,8 +238,16 @@ def test_the_text_can_be_read_back(family: Any, data: st.DataObject) -> None:
         at = {v: i for i, part in enumerate(reading.parts) for v in part}
         labels = [at[v] for v in range(sketch.top + sketch.bottom)]
         outputs, inputs = labels[: sketch.top], labels[sketch.top :]
-        edges = tuple(reading.edges)
-        assert diagram == BilabelledGraph(len(reading.parts), edges, tuple(outputs), tuple(inputs))
+        directed = bool(reading.heads)
+        assert reading.heads == directed * sum(a != b for a, b, *_ in diagram.edges)
+        assert diagram == BilabelledGraph(
+            len(reading.parts),
+            tuple(reading.edges),
+            tuple(outputs),
+            tuple(inputs),
+            tuple(reading.colours),
+            directed,
+        )
         return
     assert reading.blocks == set(map(frozenset, sketch.blocks))
     ends = [[None if i is None else reading.parts[i] for i in dome] for dome in reading.domes]
@@ -208,19 +262,39 @@ def test_an_svg_shows_every_vertex_and_leg(family: Any, data: st.DataObject) -> 
     sketch, shape = diagram.sketch(), picture(diagram)
     root = read_svg(diagram_svg(diagram))
     said = [text.text for text in root.iter("text")]
-    assert said == [*map(str, range(sketch.top + sketch.bottom)), *sketch.kinds]
+    numbers = [*map(str, range(sketch.top + sketch.bottom)), *sketch.kinds]
+    names = [*map(" ".join, sketch.node_colours), *sketch.edge_colours]
+    assert said == [*filter(None, names), *numbers]
     rings = sum(legs.count(None) for legs in sketch.determinants)
     dots = 0 if sketch.nodes else sketch.top + sketch.bottom
     assert len(list(root.iter("circle"))) == dots + rings + len(sketch.nodes)
     heads = sum(bool(strand.head) for strand in shape.strands)
     blocks = len({strand.block for strand in shape.strands})
     legs = sum(map(len, sketch.determinants)) + len(sketch.determinants)
-    drawn = blocks + heads + legs + len(shape.wires) + len(shape.edges)
+    drawn = blocks + heads + legs + len(shape.wires) + len(shape.edges) + len(sketch.arcs)
     assert len(list(root.iter("path"))) == drawn
     if isinstance(diagram, Typed):
         looks = {(sketch.types[sketch.blocks[strand.block][0]]) for strand in shape.strands}
         strokes = {path.get("stroke-dasharray") for path in root.iter("path")} - {None}
         assert len(strokes) == len(looks - {0})
+
+
+def test_a_colour_looks_alike_in_every_picture_and_like_its_name() -> None:
+    shown = {
+        name: BilabelledGraph(2, ((0, 1, name),), (0,), (1,), ((0, name), (1, 1), (1, 2)))
+        for name in ("red", "green", "bond")
+    }
+    looks = {}
+    for name, graph in shown.items():
+        root = read_svg(diagram_svg(graph))
+        first, second = (dot.get("fill") for dot in root.iter("circle"))
+        (line,) = (path for path in root.iter("path") if "#" in path.get("stroke", ""))
+        assert line.get("stroke") == first
+        assert second == "currentColor"
+        assert f"color={{rgb,255:red,{int(str(first)[1:3], 16)};" in graph.tikz()
+        looks[name] = first
+    assert looks["red"] == "#D55E00"
+    assert looks["green"] == "#009E73"
 
 
 def test_galleries_and_documents_take_all_families_together(tmp_path: Path) -> None:

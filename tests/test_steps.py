@@ -80,9 +80,11 @@ def test_sums_show_every_term(family: Any, data: st.DataObject) -> None:
     shown = total.written()
     root = read_svg(total.svg())
     numbers = sum(diagram.top + diagram.bottom for _, diagram in shown)
-    kinds = sum(len(diagram.sketch().kinds) for _, diagram in shown)
+    sketches = [diagram.sketch() for _, diagram in shown]
+    kinds = sum(len(sketch.kinds) for sketch in sketches)
+    names = sum(len([*filter(None, (*s.node_colours, *s.edge_colours))]) for s in sketches)
     said = [text.text or "" for text in root.iter("text")]
-    assert len(said) == numbers + kinds + max(len(shown), 1)
+    assert len(said) == numbers + kinds + names + max(len(shown), 1)
     assert (total.text() == "0") == (not shown)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from tannaka.diagrams.pictures.sketch import Sketch
+from tannaka.diagrams.pictures.sketch import Sketch, text_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Bus:
 
     ``links`` are the columns of legs and edges, those that come from above are ``up``, the others ``down``,
     ``loops`` those of the marks of its loops; a ``bare`` bus is a vertex of a graph without a label.
+    ``words`` are names in its line, each with the column that it starts at, or starts right of where
+    it names an edge; they may go on beyond the end of the line, up to ``reach``.
     """
 
     above: tuple[int, ...]
@@ -30,6 +32,8 @@ class Bus:
     bare: bool = False
     up: tuple[int, ...] = ()
     down: tuple[int, ...] = ()
+    words: tuple[tuple[int, str], ...] = ()
+    reach: int = 0
 
     @property
     def left(self) -> int:
@@ -43,7 +47,8 @@ class Bus:
 
     def meets(self, other: Bus) -> bool:
         """Whether the two cannot stand in one row."""
-        return self.left - self.bare <= other.right and other.left - other.bare <= self.right
+        ends = max(self.right, self.reach), max(other.right, other.reach)
+        return self.left - self.bare <= ends[1] and other.left - other.bare <= ends[0]
 
     def over(self, other: Bus) -> tuple[int, int]:
         """What it costs to be higher than ``other``: shared columns, crossings."""
@@ -58,7 +63,8 @@ class Wiring:
     """All columns and rows.
 
     ``columns`` of the vertices; ``buses`` with their ``rows``; the columns of ``straight`` wires
-    without a bus; ``edges`` as (column, row, row); for each determinant vertex its ``domes``: for
+    without a bus; ``edges`` as (column, row, row); ``heads`` of arcs as (column, row, whether they
+    point up); for each determinant vertex its ``domes``: for
     each leg its column, and the row of the bus where it ends, None where it is free.
     """
 
@@ -68,12 +74,14 @@ class Wiring:
     straight: list[int]
     edges: list[tuple[int, int, int]] = field(default_factory=list)
     domes: list[list[tuple[int, int | None]]] = field(default_factory=list)
+    heads: list[tuple[int, int, bool]] = field(default_factory=list)
 
     @property
     def right(self) -> int:
         """The last column."""
         legs = [column for dome in self.domes for column, _ in dome]
-        return max([*self.columns, *(bus.right for bus in self.buses), *legs])
+        ends = (max(bus.right, bus.reach) for bus in self.buses)
+        return max([*self.columns, *ends, *legs])
 
 
 def wiring(sketch: Sketch) -> Wiring:
@@ -94,6 +102,8 @@ def wiring(sketch: Sketch) -> Wiring:
     blocks = [*sketch.blocks, *filter(None, sketch.nodes)]
     held = {v for legs in sketch.determinants for v in legs}
     held |= {v for edge in sketch.edges for node in edge for v in sketch.nodes[node]}
+    for labels, names in zip(sketch.nodes, sketch.node_colours, strict=False):
+        held.update(labels if names else ())
     straight = [
         block
         for block in blocks
@@ -136,18 +146,42 @@ def _linked(
             domes[-1].append((column, i))
             if i is not None:
                 buses[i] = replace(buses[i], links=(*buses[i].links, column))
-    edges = []
-    for a, b in sketch.edges:
+    for i, names in zip(bus_of_node, sketch.node_colours, strict=False):
+        if names:
+            assert i is not None
+            column += 2
+            word = f"({','.join(names)})"
+            buses[i] = replace(
+                buses[i],
+                links=(*buses[i].links, column),
+                words=(*buses[i].words, (column, word)),
+                reach=column + text_width(word),
+            )
+            column += text_width(word)
+            column += column % 2
+    edges, arcs = [], []
+    names_of = sketch.edge_colours or ("",) * len(sketch.edges)
+    for number, ((a, b), name) in enumerate(zip(sketch.edges, names_of, strict=True)):
         column += 2
         i, j = bus_of_node[a], bus_of_node[b]
         assert i is not None
         assert j is not None
         if i == j:
             buses[i] = replace(buses[i], loops=(*buses[i].loops, column))
-            continue
-        for end in (i, j):
-            buses[end] = replace(buses[end], links=(*buses[end].links, column))
-        edges.append((column, i, j))
+        else:
+            for end in (i, j):
+                buses[end] = replace(buses[end], links=(*buses[end].links, column))
+            edges.append((column, i, j))
+            arcs.append(number in sketch.arcs)
+        if name:
+            # At the end of the edge; at either, where it has no direction.
+            buses[j] = replace(
+                buses[j],
+                words=(*buses[j].words, (column, f":{name}")),
+                reach=column + text_width(name) + 2,
+            )
+            column += text_width(name) + 1
+            column += column % 2
     for i, bus in enumerate(buses):
         if bus.bare and not bus.links + bus.loops:
             column += 2
@@ -162,7 +196,10 @@ def _linked(
     ):
         rows = [row + 1 for row in rows]
     ups = [(i, at) for dome in domes for at, i in dome if i is not None]
-    for at, i, j in edges:
+    heads = []
+    for (at, i, j), arc in zip(edges, arcs, strict=True):
+        if arc:
+            heads.append((at, rows[j], rows[j] < rows[i]))
         high, low = sorted((i, j), key=lambda end: rows[end])
         ups.append((low, at))
         buses[high] = replace(buses[high], down=(*buses[high].down, at))
@@ -175,6 +212,7 @@ def _linked(
         straight,
         [(at, min(rows[i], rows[j]), max(rows[i], rows[j])) for at, i, j in edges],
         [[(at, None if i is None else rows[i]) for at, i in dome] for dome in domes],
+        heads,
     )
 
 

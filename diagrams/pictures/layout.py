@@ -35,7 +35,7 @@ def layouts(
     moving = [v for v in _walk(sketch) if not sketch.nodes[v] and v not in apart]
     for start in range(_STARTS if moving else 1):
         places = {
-            v: _anchor(labels, sketch.top, vertices, size[1])
+            v: _anchor(labels, sketch.top, vertices, size[1], spread(sketch))
             for v, labels in enumerate(sketch.nodes)
             if labels
         }
@@ -49,14 +49,15 @@ def layouts(
         edge = max(x for x, _ in places.values()) + 0.3 if places else 0.0
         edge = max(edge, size[0]) if vertices else edge
         for part in closed:
-            places |= zip(part, _polygon(len(part), edge, size[1] / 2), strict=True)
-            edge += 2 * reach(len(part))
+            wide = reach(len(part), spread(sketch))
+            places |= zip(part, _polygon(len(part), wide, edge, size[1] / 2), strict=True)
+            edge += 2 * wide
         yield [(round(x, 2), round(y, 2)) for _, (x, y) in sorted(places.items())]
 
 
-def _polygon(count: int, left: float, middle: float) -> Iterator[Point]:
+def _polygon(count: int, wide: float, left: float, middle: float) -> Iterator[Point]:
     """The corners of a regular polygon, a corner or a side on top, right of ``left``."""
-    radius = reach(count) - 0.3
+    radius = wide - 0.3
     for i in range(count):
         turn = 2 * math.pi * (i + 0.5 * (count % 2 == 0)) / count
         yield left + radius + 0.3 + radius * math.sin(turn), middle - radius * math.cos(turn)
@@ -99,19 +100,29 @@ def _neighbours(sketch: Sketch) -> list[list[int]]:
     return near
 
 
-def reach(count: int) -> float:
+def spread(sketch: Sketch) -> float:
+    """How much further than others the vertices of a graph are apart: heads and names need room."""
+    return 1.6 if sketch.node_colours or sketch.edge_colours else 1.25 if sketch.arcs else 1.0
+
+
+def reach(count: int, spread: float) -> float:
     """Half the width that a closed component of so many vertices takes.
 
-    >>> reach(1), reach(3) < reach(6)
+    >>> reach(1, 1.0), reach(3, 1.0) < reach(6, 1.0) < reach(6, 1.5)
     (0.3, True)
     """
-    return 0.3 + (0.0 if count == 1 else max(0.4, 0.14 * count))
+    return 0.3 + (0.0 if count == 1 else spread * max(0.4, 0.14 * count))
 
 
-def _anchor(labels: Sequence[int], top: int, vertices: Sequence[Point], height: float) -> Point:
+def _anchor(
+    labels: Sequence[int], top: int, vertices: Sequence[Point], height: float, spread: float
+) -> Point:
     x = sum(vertices[v][0] for v in labels) / len(labels)
     up = sum(v < top for v in labels) / len(labels)
-    return x, height * ((0.7 - 0.4 * up) if 0 < top < len(vertices) else 0.5)
+    if 0 < top < len(vertices):
+        return x, height * (0.7 - 0.4 * up)
+    # Where there is one row, the further vertices are apart the nearer to it these are.
+    return x, height * (0.5 + (0.5 - up) * (1 - 1 / spread))
 
 
 def _relax(
@@ -122,18 +133,19 @@ def _relax(
     near = _neighbours(sketch)
     free = sorted([*homes, *moving])
     aside = 0.7 + 0.1 * len(moving)
+    apart = _APART * spread(sketch)
     for i in range(_ROUNDS):
         # In the end vertices only make room.
         for v in moving if i < 0.7 * _ROUNDS else ():
             for w in near[v]:
-                far = max(distance(places[v], places[w]), _APART)
-                places[v] = _towards(places[v], places[w], 0.25 * (1 - _APART / far) / len(near[v]))
+                far = max(distance(places[v], places[w]), apart)
+                places[v] = _towards(places[v], places[w], 0.25 * (1 - apart / far) / len(near[v]))
         for v, home in homes.items():
             places[v] = _towards(places[v], home, 0.3 if i < 0.7 * _ROUNDS else 0.05)
         for a, b in combinations(free, 2):
             far = distance(places[a], places[b])
-            if far < _APART - 1e-3:
-                _part(places, a, b, far, (a in homes) - (b in homes))
+            if far < apart - 1e-3:
+                _part(places, a, b, far, apart, (a in homes) - (b in homes))
         for v in free:
             x, y = places[v]
             y = min(max(y, 0.6 * bool(sketch.top)), size[1] - 0.6 * bool(sketch.bottom))
@@ -144,11 +156,11 @@ def _towards(start: Point, goal: Point, share: float) -> Point:
     return start[0] + share * (goal[0] - start[0]), start[1] + share * (goal[1] - start[1])
 
 
-def _part(places: dict[int, Point], a: int, b: int, far: float, firmer: int) -> None:
+def _part(places: dict[int, Point], a: int, b: int, far: float, apart: float, firmer: int) -> None:
     """Move two vertices that are too close apart; where one is firmer (1: a, -1: b) it moves less."""
     (x, y), (u, v) = places[a], places[b]
     dx, dy = ((u - x) / far, (v - y) / far) if far > 1e-3 else (1.0, 0.0)
-    by = 0.7 * (_APART - far)
+    by = 0.7 * (apart - far)
     share = (0.5, 0.15, 0.85)[firmer]
     places[a] = x - share * by * dx, y - share * by * dy
     places[b] = u + (1 - share) * by * dx, v + (1 - share) * by * dy

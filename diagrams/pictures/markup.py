@@ -2,13 +2,15 @@
 
 Nothing has an id and nothing refers elsewhere. Vertices, text and determinant vertices take
 ``currentColor``. Each block of two vertices or more has a colour; where axes are of several types,
-each type has a colour and a pattern of dashes instead.
+each type has a colour and a pattern of dashes instead. Coloured vertices and edges of graphs have
+their names beside them, and a colour that goes with the name in every picture.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from html import escape
+from zlib import crc32
 
 from tannaka.diagrams.pictures.bell import RING
 from tannaka.diagrams.pictures.curves import Curve, Point
@@ -23,6 +25,18 @@ SCALE = 36.0
 # which vanishes on a dark page, and yellow, which vanishes on a white one.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("", "6 4", "1.5 4", "9 3.5 1.5 3.5")
+
+HUES = {
+    "blue": 0,
+    "red": 1,
+    "green": 2,
+    "pink": 3,
+    "purple": 3,
+    "orange": 4,
+    "yellow": 4,
+    "cyan": 5,
+}
+"""Which of the colours is nearest to what a word names."""
 
 LEG = "currentColor"
 """The colour of determinant vertices and their legs, and of strands that do no more than lead there."""
@@ -84,12 +98,25 @@ def diagram_group(
     parts = [
         *_halo(sketch, shape, strokes, set(marked), shades),
         group(_ROUND.format("2.2"), list(_strands(shape, strokes))),
-        *_graph(shape, shades, LEG if colours else COLOURS[0], scale),
+        *_graph(shape, shades, bool(colours), scale),
         *_bells(shape, scale),
         group('fill="currentColor"', [frame] if empty else dots),
         group(font(LABEL, SANS, opacity=0.75), list(_numbers(sketch, shape)) if labels else []),
     ]
     return group("", [part for part in parts if part])
+
+
+def hue(name: str) -> tuple[int, int]:
+    """The numbers of the colour and of the dashes that stand for a colour of a graph.
+
+    >>> hue("red"), hue("7")
+    ((1, 0), (1, 1))
+    """
+    if name in HUES:
+        return HUES[name], 0
+    number = crc32(name.encode()) if name.isidentifier() else int(name)
+    dash, colour = divmod(number % (len(COLOURS) * len(DASHES)), len(COLOURS))
+    return colour, dash
 
 
 def room(sketch: Sketch) -> tuple[float, float]:
@@ -184,7 +211,8 @@ def _halo(
     yield group(_ROUND.format("11") + ' stroke-opacity="0.32"', under)
 
 
-def _graph(shape: Picture, shades: Sequence[str], edges: str, scale: float) -> Iterator[str]:
+def _graph(shape: Picture, shades: Sequence[str], neutral: bool, scale: float) -> Iterator[str]:
+    """Wires, edges, heads, vertices and names; no colour of the graph shows where ``neutral``."""
     yield group(
         _ROUND.format("1.2"),
         [
@@ -192,15 +220,29 @@ def _graph(shape: Picture, shades: Sequence[str], edges: str, scale: float) -> I
             for wire in shape.wires
         ],
     )
-    yield group(
-        _ROUND.format("2.4"),
-        [f'<path d="{path(edge.curve)}" stroke="{edges}"/>' for edge in shape.edges],
-    )
+    lines, heads = [], []
+    for edge in shape.edges:
+        colour, dash = hue(edge.colour) if edge.colour and not neutral else (0, 0)
+        shade = LEG if neutral else COLOURS[colour]
+        dashes = f' stroke-dasharray="{DASHES[dash]}"' if dash else ""
+        lines.append(f'<path d="{path(edge.curve)}" stroke="{shade}"{dashes}/>')
+        if edge.head:
+            heads.append(f'<path d="M{"L".join(map(_point, edge.head))}Z" fill="{shade}"/>')
+    yield group(_ROUND.format("2.4"), lines)
+    yield group('stroke="none"', heads)
     for node, shade in zip(shape.nodes, shades, strict=True):
+        if len(node.colours) == 1 and not neutral:
+            shade = COLOURS[hue(*node.colours)[0]]
         look = (
             f'fill="none" stroke="{shade}" stroke-width="1.8"' if node.bare else f'fill="{shade}"'
         )
         yield _circle(node.at, RADIUS * scale, look)
+    size = LABEL * scale / SCALE
+    names = [
+        f'<text x="{trim(word.at[0])}" y="{trim(word.at[1] + 0.36 * size)}">{escape(word.text)}</text>'
+        for word in shape.words
+    ]
+    yield group(font(size, SANS), names)
 
 
 def _bells(shape: Picture, scale: float) -> Iterator[str]:

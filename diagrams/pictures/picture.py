@@ -20,16 +20,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise, product
-from unicodedata import east_asian_width
 
 from tannaka.diagrams.pictures.bell import ARCH, DANGLE, Bell, Leg, bell, breadth
 from tannaka.diagrams.pictures.curves import Curve as Curve
 from tannaka.diagrams.pictures.curves import Point as Point
 from tannaka.diagrams.pictures.curves import along, arc, at, depth, direction, distance, through
-from tannaka.diagrams.pictures.layout import components, reach
-from tannaka.diagrams.pictures.nodes import Edge, Node, Wire, graph
+from tannaka.diagrams.pictures.layout import components, reach, spread
+from tannaka.diagrams.pictures.nodes import Edge, Node, Wire, Word, graph
 from tannaka.diagrams.pictures.sketch import Drawable as Drawable
 from tannaka.diagrams.pictures.sketch import Sketch
+from tannaka.diagrams.pictures.sketch import text_width as text_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Picture:
     """Where everything goes: the box, the vertices in their order, the strands block by block.
 
     ``x`` and ``y`` are the top left corner of the box. ``bells`` are the determinant vertices;
-    ``nodes``, ``wires`` and ``edges`` those of a graph.
+    ``nodes``, ``wires`` and ``edges`` those of a graph, and ``words`` the names of its colours.
     """
 
     width: float
@@ -61,6 +61,7 @@ class Picture:
     nodes: tuple[Node, ...] = ()
     wires: tuple[Wire, ...] = ()
     edges: tuple[Edge, ...] = ()
+    words: tuple[Word, ...] = ()
     x: float = 0.0
     y: float = 0.0
 
@@ -93,9 +94,12 @@ class Picture:
                 )
                 for b in self.bells
             ),
-            tuple(Node(move(node.at), node.bare) for node in self.nodes),
+            tuple(replace(node, at=move(node.at)) for node in self.nodes),
             tuple(replace(wire, curve=bend(wire.curve)) for wire in self.wires),
-            tuple(replace(edge, curve=bend(edge.curve)) for edge in self.edges),
+            tuple(
+                replace(e, curve=bend(e.curve), head=tuple(map(move, e.head))) for e in self.edges
+            ),
+            tuple(Word(w.text, move(w.at), scale * w.width, scale * w.height) for w in self.words),
             x,
             y,
         )
@@ -110,10 +114,14 @@ class Picture:
         points += [p for leg in legs for curve in leg.curves for p in along(curve, 12)]
         points += [p for edge in self.edges for p in along(edge.curve, 12)]
         points += [node.at for node in self.nodes] + [leg.tip for leg in legs]
+        points += [p for edge in self.edges for p in edge.head]
+        points += [corner for word in self.words for corner in word.corners]
         if not points:
             return self
-        left = max(0.0, 0.15 - min(x for x, _ in points))
-        right = max(0.0, 0.15 + max(x for x, _ in points) - self.width)
+        wires = [x for wire in self.wires for x, _ in along(wire.curve, 12)]
+        left = max(0.0, 0.15 - min(x for x, _ in points), *(-x for x in wires))
+        right = max(x for x, _ in points) + 0.15 - self.width
+        right = max(0.0, right, *(x - self.width for x in wires))
         above = max(0.0, 0.15 - min(y for _, y in points))
         below = max(0.0, 0.15 + max(y for _, y in points) - self.height)
         above *= all(y > 0.0 for _, y in self.vertices)
@@ -167,6 +175,7 @@ def _laid_out(sketch: Sketch) -> Picture:
         web.nodes,
         web.wires,
         web.edges,
+        web.words,
     )
     return whole.fitted()
 
@@ -194,7 +203,9 @@ def _size(sketch: Sketch) -> tuple[float, float]:
             for c in components(len(sketch.nodes), sketch.edges)
             if not any(sketch.nodes[v] for v in c)
         ]
-        height = max(height, *(2 * reach(len(c)) + 0.3 for c in closed)) if closed else height
+        height *= (1 + spread(sketch)) / 2
+        wide = [2 * reach(len(c), spread(sketch)) + 0.3 for c in closed]
+        height = max(height, *wide) if closed else height
     return width, height
 
 
@@ -205,15 +216,6 @@ def one_line(text: object) -> str:
     'two lines'
     """
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-
-
-def text_width(text: str) -> int:
-    """Columns that a text takes in a terminal: East Asian wide characters take two.
-
-    >>> text_width("n²"), text_width("図")
-    (2, 2)
-    """
-    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _block(

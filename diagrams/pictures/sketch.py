@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from unicodedata import east_asian_width
 
 Legs = tuple[int | None, ...]
 
@@ -19,7 +20,9 @@ class Sketch:
 
     ``blocks`` are drawn with strands. For each determinant vertex, ``determinants`` has the vertex
     at which each of its legs ends, in order, None for a free leg. The vertices of a graph are
-    ``nodes``, each the labels on it, and ``edges`` join them by number. Where axes are of several
+    ``nodes``, each the labels on it, and ``edges`` join them by number; those with numbers in
+    ``arcs`` are arrows. Where some have colours, ``node_colours`` has the names of those of each
+    node and ``edge_colours`` the name of that of each edge, "" for none. Where axes are of several
     kinds, ``kinds`` names that of each vertex; ``types`` are those kinds as numbers, where strands
     of unlike types are to look unlike; strands are arrows where ``sources`` has the vertices that
     they leave from.
@@ -38,6 +41,9 @@ class Sketch:
     kinds: tuple[str, ...] = ()
     types: tuple[int, ...] = ()
     sources: frozenset[int] | None = None
+    arcs: frozenset[int] = frozenset()
+    node_colours: tuple[tuple[str, ...], ...] = ()
+    edge_colours: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -78,10 +84,16 @@ def overlaid(
     determinants: list[Legs] = []
     nodes: list[tuple[int, ...]] = []
     edges: list[tuple[int, int]] = []
+    arcs: list[int] = []
+    node_colours: list[tuple[str, ...]] = []
+    edge_colours: list[str] = []
     for part, place in zip(parts, places, strict=True):
         blocks += _moved(part.blocks, place)
         for legs in part.determinants:
             determinants.append(tuple(None if v is None else place[v] for v in legs))
+        arcs += [len(edges) + i for i in part.arcs]
+        node_colours += part.node_colours or [()] * len(part.nodes)
+        edge_colours += part.edge_colours or [""] * len(part.edges)
         edges += [(len(nodes) + a, len(nodes) + b) for a, b in part.edges]
         nodes += _moved(part.nodes, place)
     return Sketch(
@@ -93,7 +105,19 @@ def overlaid(
         tuple(edges),
         kinds=tuple(f"V{subscript(t)}" for t in types),
         types=types,
+        arcs=frozenset(arcs),
+        node_colours=tuple(node_colours) if any(node_colours) else (),
+        edge_colours=tuple(edge_colours) if any(edge_colours) else (),
     )
+
+
+def text_width(text: str) -> int:
+    """Columns that a text takes in a terminal: East Asian wide characters take two.
+
+    >>> text_width("n²"), text_width("図")
+    (2, 2)
+    """
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def subscript(number: int) -> str:

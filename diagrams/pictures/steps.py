@@ -47,8 +47,8 @@ class CompositionSteps(Generic[D]):
         return self.first.then(self.second)[1]
 
     def is_closed(self, component: int) -> bool:
-        """Whether a component is a loop: in the middle row only, with no leg and no edge at it."""
-        return not self._outer(component) and not self._held(component, edges=True)
+        """Whether a component is a loop: in the middle row only, with no leg, edge or colour at it."""
+        return not self._outer(component) and not self._held(component, graphs=True)
 
     def text(self) -> str:
         """Draw in a terminal: the second diagram on top of the first, then the result."""
@@ -155,13 +155,15 @@ class CompositionSteps(Generic[D]):
         outputs = [v for v in above if v < self.second.top]
         return outputs + [v + shift for v in below if v >= self.first.top]
 
-    def _held(self, component: int, edges: bool) -> bool:
-        """Whether a leg ends at a component, or, with ``edges``, an edge does."""
+    def _held(self, component: int, graphs: bool) -> bool:
+        """Whether a leg ends at a component or, with ``graphs``, an edge does, or it has a colour."""
         for part, diagram in enumerate((self.second, self.first)):
             sketch = diagram.sketch()
             ends = {v for legs in sketch.determinants for v in legs}
-            if edges:
+            if graphs:
                 ends |= {v for edge in sketch.edges for node in edge for v in sketch.nodes[node]}
+                coloured = zip(sketch.nodes, sketch.node_colours, strict=False)
+                ends |= {v for node, colours in coloured if colours for v in node}
             if not ends.isdisjoint(self.components[component][part]):
                 return True
         return False
@@ -172,7 +174,7 @@ class CompositionSteps(Generic[D]):
 
     def _shade(self, component: int) -> str:
         """A colour for each component, but what only makes a leg longer looks like the leg."""
-        if self._held(component, edges=False) and len(self._outer(component)) < 2:
+        if self._held(component, graphs=False) and len(self._outer(component)) < 2:
             return LEG
         return COLOURS[component % len(COLOURS)]
 

@@ -8,7 +8,8 @@ block, not a crossing. A singleton is a stub, ``╵`` or ``╷``.
 A determinant vertex is a dome on the right, ``╔═╦═╗``, with its legs in their order, double lines
 that come down to the buses of their blocks; a free leg ends in a ring, ``○``. In a graph a bus is a
 vertex, one without a label starts with a ring, edges are double lines from bus to bus, and ``↺`` is
-a loop. Where axes are of several kinds, their names stand outside the numbers.
+a loop. An arc points at the bus where it ends, ``▲`` or ``▼``. Right of the end of an edge, or of a
+loop, stands its colour, ``:red``; a vertex has its colours in its bus, ``(red)``. Where axes are of several kinds, their names stand outside the numbers.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _GLYPH = {
     _LEG_DOWN | _RIGHT: "╓",
     _LEG_DOWN | _LEFT | _RIGHT: "╥",
 }
-RING, LOOP = "○", "↺"
+RING, LOOP, HEADS = "○", "↺", "▼▲"
 _GAP = 4
 
 
@@ -68,6 +69,12 @@ def diagram_text(diagram: Drawable) -> str:
     ╭┴──╜ ║ ○
     │ ╭───╜
     1 2
+    >>> from tannaka.diagrams.bilabelled import BilabelledGraph
+    >>> print(diagram_text(BilabelledGraph(2, [(0, 1, "a")], (0,), (1,), [(0, "C")], directed=True)))
+    0
+    ╰─(C)───╖
+    ╭───────▼:a
+    1
     """
     sketch = diagram.sketch()
     if not (sketch.top + sketch.bottom or sketch.determinants or sketch.nodes):
@@ -195,13 +202,18 @@ def _body(found: Wiring, unit: int, least: int) -> list[list[str]]:
         ):
             for column in reached:
                 arms[unit * column] |= arm
-        if not bus.bare or bus.up or bus.down or bus.loops:
+        if not bus.bare or bus.up or bus.down or bus.loops or bus.words:
             for x, reach in arms.items():
                 body[row][x] = _GLYPH[reach]
         for column in bus.loops:
             body[row][unit * column] = LOOP
         if bus.bare:
             body[row][left] = RING
+        for column, word in bus.words:
+            start = unit * column + word.startswith(":")
+            body[row][start : start + text_width(word)] = word
+    for column, row, up in found.heads:
+        body[row][unit * column] = HEADS[up]
     for column, start, stop, wire in wires:
         for row in range(start, stop):
             body[row][unit * column] = wire

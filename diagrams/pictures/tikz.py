@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tannaka.diagrams.pictures.bell import RING
 from tannaka.diagrams.pictures.curves import Curve, Point
-from tannaka.diagrams.pictures.markup import COLOURS
+from tannaka.diagrams.pictures.markup import COLOURS, hue
 from tannaka.diagrams.pictures.nodes import RADIUS
 from tannaka.diagrams.pictures.picture import Picture, picture
 from tannaka.diagrams.pictures.sketch import Drawable, Sketch
@@ -94,10 +94,21 @@ def _graph(shape: Picture) -> Iterator[str]:
     for wire in shape.wires:
         yield f"\\draw[thin, color=black!70] {_path(wire.curve)};"
     for edge in shape.edges:
-        yield f"\\draw[very thick, {_colour(COLOURS[0])}] {_path(edge.curve)};"
+        colour, dash = hue(edge.colour) if edge.colour else (0, 0)
+        shade = _colour(COLOURS[colour])
+        dashes = f"{_DASHES[dash]}, " if dash else ""
+        yield f"\\draw[very thick, {dashes}{shade}] {_path(edge.curve)};"
+        if edge.head:
+            yield f"\\fill[{shade}] {' -- '.join(map(_point, edge.head))} -- cycle;"
     for node in shape.nodes:
-        command = "\\draw[thick]" if node.bare else "\\fill"
-        yield f"{command} {_point(node.at)} circle ({_n(RADIUS * _UNIT)}cm);"
+        look = ["thick"] if node.bare else []
+        look += [_colour(COLOURS[hue(*node.colours)[0]])] if len(node.colours) == 1 else []
+        options = f"[{', '.join(look)}]" if look else ""
+        command = "\\draw" if node.bare else "\\fill"
+        yield f"{command}{options} {_point(node.at)} circle ({_n(RADIUS * _UNIT)}cm);"
+    for word in shape.words:
+        name = word.text.replace("_", "\\_").replace("-", "$-$")
+        yield f"\\node[font=\\tiny, inner sep=0pt] at {_point(word.at)} {{{name}}};"
 
 
 def _bells(shape: Picture) -> Iterator[str]:

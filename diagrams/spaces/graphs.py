@@ -150,7 +150,8 @@ class BilabelledGraphs(Enumeration[BilabelledGraph]):
             isinstance(diagram, BilabelledGraph)
             and (diagram.dom, diagram.cod) == (self.dom, self.cod)
             and diagram.vertices == self.vertices
-            and (self.loops or all(a != b for a, b in diagram.edges))
+            and not (diagram.directed or diagram.coloured)
+            and (self.loops or all(edge[0] != edge[1] for edge in diagram.edges))
         )
 
     def _check(self, used: int) -> int:

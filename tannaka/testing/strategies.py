@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +18,7 @@ from tannaka.category import Group, Product
 from tannaka.category.groups import GROUPS, MatrixGroup
 from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.brauer import Brauer
+from tannaka.diagrams.canonical import Colour, Edge
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.jellyfish import Jellyfish
@@ -100,6 +102,29 @@ def bilabelled_graphs(draw: st.DrawFn, dom: int, cod: int, most: int = 2) -> Bil
     possible = [(a, b) for a in range(vertices) for b in range(a, vertices)]
     edges = draw(st.lists(st.sampled_from(possible), max_size=6)) if possible else []
     return BilabelledGraph(vertices, tuple(edges), labels[:cod], labels[cod:])
+
+
+@st.composite
+def coloured_graphs(
+    draw: st.DrawFn, dom: int, cod: int, most: int = 2, directed: bool = False
+) -> BilabelledGraph:
+    """Like :func:`bilabelled_graphs`, with colours on some vertices and edges; arcs if ``directed``."""
+    plain = draw(bilabelled_graphs(dom, cod, most))
+    if not plain.vertices:
+        return plain
+    ends = st.integers(0, plain.vertices - 1)
+    colours: st.SearchStrategy[Colour] = st.sampled_from(("red", "C_6", -1))
+    edges: st.SearchStrategy[Edge] = st.one_of(
+        st.tuples(ends, ends), st.tuples(ends, ends, colours)
+    )
+    return BilabelledGraph(
+        plain.vertices,
+        tuple(draw(st.lists(edges, max_size=6))),
+        plain.outputs,
+        plain.inputs,
+        tuple(draw(st.lists(st.tuples(ends, colours), max_size=3))),
+        directed,
+    )
 
 
 @dataclass(frozen=True)
@@ -237,6 +262,8 @@ CATEGORIES = (
     *map(_jellyfish, (1, 2, 3)),
     _walled(),
     _ordered("BilabelledGraph", BilabelledGraph, bilabelled_graphs),
+    _ordered("BilabelledGraph, coloured", BilabelledGraph, coloured_graphs),
+    _ordered("BilabelledGraph, directed", BilabelledGraph, partial(coloured_graphs, directed=True)),
     typed(_PARTITION, _BRAUER),
     typed(_grood(2), _jellyfish(2)),
 )
