@@ -157,6 +157,10 @@ class Aut(PermutationGroup):
         rows = [[QQ(int(value)) for value in values] for _, values in self._grown(k, l)]
         return DomainMatrix(rows, (len(rows), len(rows)), QQ).transpose().inv()
 
+    def basis_values(self, k: int, l: int) -> dict[BilabelledGraph, NDArray[Any]]:
+        """The entries of each basis graph's matrix at the least tuple of each orbit, exactly."""
+        return dict(self._grown(k, l))
+
     def entries(self, diagram: Diagram) -> NDArray[Any]:
         """The matrix of one diagram, of shape (n**cod, n**dom)."""
         if not isinstance(diagram, BilabelledGraph):
@@ -182,6 +186,14 @@ class Aut(PermutationGroup):
     def check(self, diagram: Diagram) -> None:
         """Raise TypeError or ValueError for diagrams that say nothing of this group's graph."""
         super().check(diagram)
+        if not isinstance(diagram, BilabelledGraph):
+            return
+        arcs = any(edge[0] != edge[1] for edge in diagram.edges)
+        if arcs and diagram.directed != self.host.directed:
+            kinds = (
+                "directed" if d else "undirected" for d in (diagram.directed, self.host.directed)
+            )
+            raise ValueError("({}) is {}, the host graph {}".format(diagram, *kinds))
 
     def __str__(self) -> str:
         return f"Aut({self.host})"

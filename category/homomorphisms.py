@@ -84,7 +84,7 @@ def _network(graph: BilabelledGraph, host: Host) -> Network:
         a, b = edge[:2]
         factor = host.adjacency(*edge[2:])
         network.append((np.diagonal(factor), (a,)) if a == b else (factor, (a, b)))
-    for v, kind in getattr(graph, "colours", ()):
+    for v, kind in graph.colours:
         network.append((host.having(kind), (v,)))
     return network
 

@@ -116,27 +116,28 @@ class PermutationGroup(MatrixGroup):
 
     def dimension(self, k: int, l: int) -> int:
         """The number of orbits on (k + l)-tuples, counted along point stabilisers."""
-        return self._orbits(order("k", k), order("l", l)).count
+        return self.orbit_space(order("k", k), order("l", l)).count
 
     def count(self, k: int, l: int) -> int:
         """The same: orbits are independent."""
         return self.dimension(k, l)
 
     @lru_cache(maxsize=2**8)  # noqa: B019  (groups are values, and few)
-    def _orbits(self, k: int, l: int) -> Orbits:
+    def orbit_space(self, k: int, l: int) -> Orbits:
+        """All orbits k -> l, without listing them; ``[i]`` is the i-th, ``.index`` its number."""
         return Orbits(self, k, l)
 
     def diagrams(self, k: int, l: int) -> Enumeration[Any]:
         """All orbits k -> l."""
-        return self._orbits(order("k", k), order("l", l))
+        return self.orbit_space(order("k", k), order("l", l))
 
     def basis(self, k: int, l: int) -> Enumeration[Any]:
         """All orbits k -> l."""
-        return self._orbits(order("k", k), order("l", l))
+        return self.orbit_space(order("k", k), order("l", l))
 
     def orbits(self, k: int, l: int) -> Iterator[Morphism]:
         """The orbits k -> l, as morphisms."""
-        return map(Morphism.of, self._orbits(order("k", k), order("l", l)))
+        return map(Morphism.of, self.orbit_space(order("k", k), order("l", l)))
 
     def orbit(self, text: Any) -> Orbit:
         """An orbit from its text, or from the data that its ``to_json`` gives.
@@ -150,7 +151,7 @@ class PermutationGroup(MatrixGroup):
         """Set partitions are sums of orbits."""
         if isinstance(diagram, Orbit):
             return None
-        found = zip(self._orbits(diagram.dom, diagram.cod), self.values(diagram), strict=True)
+        found = zip(self.orbit_space(diagram.dom, diagram.cod), self.values(diagram), strict=True)
         return {one: Fraction(int(value)) for one, value in found if value}
 
     def in_orbits(self, f: Diagram | Morphism) -> Morphism:
@@ -161,7 +162,7 @@ class PermutationGroup(MatrixGroup):
         ([0 ← 0]) + ([2 ← 2])
         """
         f = self._own(f)
-        space = self._orbits(f.dom, f.cod)
+        space = self.orbit_space(f.dom, f.cod)
         total = self._entries_at_orbits(f)
         table: dict[tuple[Diagram, Any], Fraction | int] = {
             (one, 0): value for one, value in zip(space, total, strict=True) if value
@@ -170,7 +171,7 @@ class PermutationGroup(MatrixGroup):
 
     def _entries_at_orbits(self, f: Morphism) -> list[Fraction]:
         """The entry of a sum at the least tuple of each orbit, in the order of the orbits."""
-        space = self._orbits(f.dom, f.cod)
+        space = self.orbit_space(f.dom, f.cod)
         total = [Fraction(0)] * space.count
         for diagram, coefficient in f.at(self.n).items():
             if isinstance(diagram, Orbit):
@@ -186,7 +187,7 @@ class PermutationGroup(MatrixGroup):
 
     @lru_cache(maxsize=2**5)  # noqa: B019
     def _representatives(self, m: int) -> NDArray[np.int64]:
-        space = self._orbits(0, m)
+        space = self.orbit_space(0, m)
         if space.count * max(m, 1) > MAX_LABELS:
             raise SizeError(f"{readable(space.count)} orbits of {m}-tuples are too many to list")
         flat = [i for one in space for i in one.indices]
@@ -256,7 +257,7 @@ class PermutationGroup(MatrixGroup):
     def read(self, average: NDArray[Any], k: int, l: int) -> Morphism:
         """A matrix that commutes with the group, as a sum of basis diagrams."""
         places = self.flat(self.representatives(l + k))
-        entries = zip(self._orbits(k, l), average.reshape(-1)[places], strict=True)
+        entries = zip(self.orbit_space(k, l), average.reshape(-1)[places], strict=True)
         table: dict[tuple[Diagram, Any], Any] = {(one, 0): value for one, value in entries}
         return self.morphism(Morphism(k, l, table, n=self.n))
 
@@ -301,7 +302,7 @@ class PermutationGroup(MatrixGroup):
         if isinstance(one, Orbit) and isinstance(other, Orbit):
             return Fraction(one.size if one == other else 0)
         f, g = (self._entries_at_orbits(Morphism.of(d)) for d in (one, other))
-        sizes = (d.size for d in self._orbits(one.dom, one.cod))
+        sizes = (d.size for d in self.orbit_space(one.dom, one.cod))
         return sum((a * b * size for a, b, size in zip(f, g, sizes, strict=True)), Fraction(0))
 
     def check(self, diagram: Diagram) -> None:

@@ -205,10 +205,8 @@ def _gluing(
     names = [same[0] if v in same else v for v in range(m)]
     kept = sorted(set(names))
     outputs = tuple(kept.index(v) for v in names)
-    extra: dict[str, Any] = {"colours": colours} if colours else {}
-    if group is not None and group.host.directed:
-        extra["directed"] = True
-    piece = BilabelledGraph(len(kept), edges, outputs, (), **extra)
+    directed = group is not None and group.host.directed
+    piece = BilabelledGraph(len(kept), edges, outputs, (), colours, directed)
     mask = factor.astype(np.int64)
     return Growth(piece.hadamard, lambda vector: vector * mask)
 
@@ -254,12 +252,7 @@ def _forgetting(group: Aut, m: int, extra: int) -> Growth:
 
 def _kept(graph: BilabelledGraph) -> dict[str, Any]:
     """What a graph has beside vertices, edges and labels."""
-    found: dict[str, Any] = {}
-    if getattr(graph, "colours", ()):
-        found["colours"] = getattr(graph, "colours")  # noqa: B009
-    if getattr(graph, "directed", False):
-        found["directed"] = True
-    return found
+    return {"colours": graph.colours, "directed": graph.directed}
 
 
 def _safe(vector: Vector, n: int) -> Vector:

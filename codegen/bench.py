@@ -18,9 +18,8 @@ from tannaka.codegen.backends.einsum import DIAGONAL, diagonal_pairs
 from tannaka.codegen.build import HEADER, load_module
 from tannaka.codegen.modules import EquivariantLinear
 from tannaka.codegen.notation import indices
-from tannaka.codegen.plan import indices_summed
+from tannaka.codegen.plan import Plan, indices_summed
 from tannaka.diagrams.diagram import natural
-from tannaka.diagrams.partition import SetPartition
 from tannaka.diagrams.structure import propagating_number
 
 Forward = Callable[[Tensor], Tensor]
@@ -116,7 +115,8 @@ def _per_diagram(layer: EquivariantLinear) -> Forward:
     """One einsum for each diagram, written into the diagonal that it reaches: code by hand."""
     diagonal = load_module(HEADER + DIAGONAL, "diagonal").diagonal
     n, k, l = layer.group.n, layer.in_order, layer.out_order
-    basis: tuple[SetPartition, ...] = layer.plan.basis
+    assert isinstance(layer.plan, Plan)
+    basis = layer.plan.basis
 
     def forward(x: Tensor) -> Tensor:
         y = x.new_zeros(*x.shape[: x.ndim - k - 1], *(n,) * l, layer.out_channels)
@@ -138,6 +138,7 @@ def _per_diagram(layer: EquivariantLinear) -> Forward:
 
 def _dense(layer: EquivariantLinear) -> Forward:
     """One product with the dense matrix, assembled from the weight at each call."""
+    assert isinstance(layer.plan, Plan)
     n, k, l = layer.group.n, layer.in_order, layer.out_order
     stack = torch.from_numpy(Hom(layer.group, k, l).matrices()).float()
     stack /= torch.tensor([n ** indices_summed(d) for d in layer.plan.basis]).reshape(-1, 1, 1)

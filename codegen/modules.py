@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
 from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.build import build
-from tannaka.codegen.lower import lower
+from tannaka.codegen.choose import AnyPlan, Basis, plan_layer
+from tannaka.codegen.execute import kernel
 from tannaka.codegen.notation import Reduce, shape
-from tannaka.codegen.passes import optimise
-from tannaka.codegen.plan import Plan, indices_summed, initial_bound, signature
+from tannaka.codegen.plan import Plan
 from tannaka.diagrams.errors import BasisMismatchError
 
 
@@ -65,18 +66,23 @@ class EquivariantLinear(nn.Module):
         bias: bool = True,
         backend: str = "auto",
         reduce: Reduce = "mean",
+        basis: Basis = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.hom = Hom(group, k, l)
         self.backend = backend
-        write = find_backend(backend)
-        self.plan: Plan = optimise(
-            lower(self.hom, in_channels, out_channels, bias=bias, reduce=reduce)
+        self.plan: AnyPlan = plan_layer(
+            self.hom,
+            in_channels,
+            out_channels,
+            bias=bias,
+            reduce=reduce,
+            backend=backend,
+            basis=basis,
         )
-        self.source = write(self.plan)
-        self._apply_plan = build(self.source)
+        self._apply_plan = self._built()
         if not self.plan.basis:
             warnings.warn(
                 f"{self.hom}: no linear map but 0 commutes with the group, so this layer "
@@ -97,6 +103,13 @@ class EquivariantLinear(nn.Module):
                 torch.empty(rows, self.out_channels, device=device, dtype=dtype)
             )
         self.reset_parameters()
+
+    def _built(self) -> Callable[..., Tensor]:
+        """The function that applies the plan, from the text that a backend writes for it."""
+        if isinstance(self.plan, Plan):
+            self.source = find_backend(self.backend)(self.plan)
+            return build(self.source)
+        return kernel(self.plan)
 
     @property
     def group(self) -> Group:
@@ -129,7 +142,7 @@ class EquivariantLinear(nn.Module):
         For inputs with independent entries of mean 0 and variance 1 the entries of the output have
         variance 1 on average over the output.
         """
-        bound = initial_bound(self.plan, self.group.n)
+        bound = self.plan.initial_bound(self.group.n)
         nn.init.uniform_(self.weight, -bound, bound)
         if self.bias is not None:
             nn.init.zeros_(self.bias)
@@ -166,9 +179,8 @@ class EquivariantLinear(nn.Module):
         weight = self.weight.detach().cpu().to(torch.float64).numpy()
         shape = (self.out_channels, n**self.out_order, self.in_channels, n**self.in_order)
         total = np.zeros(shape)
-        for diagram, row in zip(self.plan.basis, weight, strict=True):
-            terms = n ** indices_summed(diagram) if self.plan.reduce == "mean" else 1
-            total += np.einsum("oi,pq->opiq", row, functor.matrix(diagram, n) / terms)
+        for number, row in enumerate(weight):
+            total += np.einsum("oi,pq->opiq", row, self.plan.matrix(number, n))
         return torch.from_numpy(total).to(self.weight)
 
     def extra_repr(self) -> str:
@@ -181,11 +193,11 @@ class EquivariantLinear(nn.Module):
         parts.append(f"bias={self.bias is not None}")
         if self.plan.reduce != "mean":
             parts.append(f"reduce={self.plan.reduce!r}")
-        return ", ".join([*parts, f"diagrams={len(self.plan.basis)}"])
+        return ", ".join([*parts, f"{self.plan.kind}={len(self.plan.basis)}"])
 
     def get_extra_state(self) -> Tensor:
         """Say in the state dict which basis the rows belong to, as the bytes of a text."""
-        text = list(signature(self.plan).encode())
+        text = list(self.plan.signature().encode())
         return torch.tensor(text, dtype=torch.uint8, device="cpu")
 
     def set_extra_state(self, state: Any) -> None:
@@ -193,7 +205,7 @@ class EquivariantLinear(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         key = f"{prefix}_extra_state"
-        theirs, ours = _text(state_dict[key]) if key in state_dict else None, signature(self.plan)
+        theirs, ours = _text(state_dict[key]) if key in state_dict else None, self.plan.signature()
         if key in state_dict and theirs is None:
             raise BasisMismatchError(
                 f"{key} of the state dict does not say which basis it was saved for: was it cast "
@@ -212,7 +224,7 @@ class EquivariantLinear(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self._apply_plan = build(self.source)
+        self._apply_plan = self._built()
 
 
 def _text(state: Any) -> str | None:

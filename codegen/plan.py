@@ -19,9 +19,12 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
-from tannaka.category.functor import norm2
+import numpy as np
+from numpy.typing import NDArray
+
+from tannaka.category.functor import matrix, norm2
 from tannaka.codegen.notation import Reduce, indices
 from tannaka.diagrams.partition import SetPartition
 
@@ -114,6 +117,9 @@ class Plan:
     steps: tuple[Step, ...]
     result: str
 
+    kind: ClassVar[str] = "diagrams"
+    """What the rows of the weight belong to."""
+
     def with_steps(self, steps: tuple[Step, ...], result: str) -> Plan:
         """The same task, done by other steps."""
         return replace(self, steps=steps, result=result)
@@ -132,6 +138,40 @@ class Plan:
                     found[step.out] = step.order
                 case Embed():
                     found[step.out] = found[step.base]
+        return found
+
+    def signature(self) -> str:
+        """Which basis the weights belong to, as text that a state dict carries.
+
+        Equal exactly when row i of weight and bias means the same in both layers: the same orders,
+        diagrams and reduction. The same diagrams mean the same at every n.
+        """
+        bias_basis = self.bias_basis or ()
+        rows = [[diagram.labels for diagram in basis] for basis in (self.basis, bias_basis)]
+        digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+        return (
+            f"tannaka 1: order {self.dom} -> {self.cod}, {len(self.basis)} + {len(bias_basis)} "
+            f"diagrams, reduce={self.reduce}, sha256 {digest}"
+        )
+
+    def initial_bound(self, n: int) -> float:
+        """The bound b for which weights drawn uniformly from (-b, b) preserve variance on average.
+
+        For inputs of independent entries with mean 0 and variance 1, the output's entries then have
+        variance 1 on average: the sum over diagrams D of ``in_channels * b**2 / 3 * |D|**2 / n**cod``
+        is 1, where |D| is the Frobenius norm of the diagram as the layer scales it.
+        """
+        total = 0.0
+        for diagram in self.basis:
+            scale = n ** indices_summed(diagram) if self.reduce == "mean" else 1
+            total += norm2(diagram, n) / (scale**2 * n**self.cod)
+        return math.sqrt(3 / (self.in_channels * total)) if total else 0.0
+
+    def matrix(self, row: int, n: int) -> NDArray[np.float64]:
+        """The matrix that a row of the weight multiplies, scaled, of shape (n**cod, n**dom)."""
+        diagram = self.basis[row]
+        terms = n ** indices_summed(diagram) if self.reduce == "mean" else 1
+        found: NDArray[np.float64] = matrix(diagram, n) / terms
         return found
 
     def __str__(self) -> str:
@@ -198,32 +238,3 @@ def indices_summed(diagram: SetPartition) -> int:
     1
     """
     return sum(block[0] >= diagram.cod for block in diagram.blocks)
-
-
-def signature(plan: Plan) -> str:
-    """Which basis the weights belong to, as text that a state dict carries.
-
-    Equal exactly when row i of weight and bias means the same in both layers: the same orders,
-    diagrams and reduction. The same diagrams mean the same at every n.
-    """
-    bias_basis = plan.bias_basis or ()
-    rows = [[diagram.labels for diagram in basis] for basis in (plan.basis, bias_basis)]
-    digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
-    return (
-        f"tannaka 1: order {plan.dom} -> {plan.cod}, {len(plan.basis)} + {len(bias_basis)} "
-        f"diagrams, reduce={plan.reduce}, sha256 {digest}"
-    )
-
-
-def initial_bound(plan: Plan, n: int) -> float:
-    """The bound b for which weights drawn uniformly from (-b, b) preserve variance on average.
-
-    For inputs of independent entries with mean 0 and variance 1, the output's entries then have
-    variance 1 on average: the sum over diagrams D of ``in_channels * b**2 / 3 * |D|**2 / n**cod``
-    is 1, where |D| is the Frobenius norm of the diagram as the layer scales it.
-    """
-    total = 0.0
-    for diagram in plan.basis:
-        scale = n ** indices_summed(diagram) if plan.reduce == "mean" else 1
-        total += norm2(diagram, n) / (scale**2 * n**plan.cod)
-    return math.sqrt(3 / (plan.in_channels * total)) if total else 0.0

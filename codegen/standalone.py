@@ -8,7 +8,7 @@ from string import Template
 
 from tannaka.category.groups import MatrixGroup
 from tannaka.codegen.notation import formula, shape
-from tannaka.codegen.plan import Plan, initial_bound, signature
+from tannaka.codegen.plan import Plan
 from tannaka.diagrams.partition import SetPartition
 
 FILE = Template('''\
@@ -214,7 +214,7 @@ def standalone(plan: Plan, kernel: str, name: str, group: MatrixGroup) -> str:
         name=name,
         version=version("tannaka"),
         sizes=", ".join(map(str, sizes)),
-        basis=signature(plan),
+        basis=plan.signature(),
         diagrams="\n".join(diagrams),
         kernel=kernel if kernel.startswith("#") else f"\n\n{kernel}",
         rows=len(plan.basis),
@@ -223,7 +223,7 @@ def standalone(plan: Plan, kernel: str, name: str, group: MatrixGroup) -> str:
         bias_doc=f", bias of shape ({len(plan.bias_basis or ())}, {plan.out_channels})" * bias,
         symbol=group.symbol,
         bias_parameter=_BIAS_PARAMETER * bias,
-        bound=f"{initial_bound(plan, n):.6g}",
+        bound=f"{plan.initial_bound(n):.6g}",
         bias_reset="        nn.init.zeros_(self.bias)\n" * bias,
         bias_argument="self.bias, " * bias,
         layer_bias="layer.bias, " * bias,

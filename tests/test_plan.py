@@ -21,7 +21,7 @@ from tannaka.codegen.interpret import interpret
 from tannaka.codegen.lower import lower
 from tannaka.codegen.notation import Reduce, formula, indices
 from tannaka.codegen.passes import PASSES, optimise
-from tannaka.codegen.plan import Contract, Embed, Mix, Plan, signature
+from tannaka.codegen.plan import Contract, Embed, Mix, Plan
 from tannaka.codegen.trace import axes_of, diagram_of, traced, verify
 from tannaka.diagrams.errors import PlanError
 from tannaka.diagrams.partition import SetPartition
@@ -230,7 +230,7 @@ def test_formulas_and_signatures() -> None:
         lower(tn.Hom(tn.S(n), k, l), 1, c, bias=bias, reduce=reduce)
         for n, k, l, c, bias, reduce in settings
     ]
-    texts = [signature(plan) for plan in plans]
+    texts = [plan.signature() for plan in plans]
     assert texts[0] == texts[1], "the same basis at another n, with other channels"
     assert len(set(texts)) == len(texts) - 1
 
