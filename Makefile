@@ -26,6 +26,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m tannaka bench
 	$(BIN)/python -m tannaka bench --diagrams
 	$(BIN)/python -m tannaka bench --hom
+	$(BIN)/python -m tannaka bench --graphs
 
 dimensions: $(INSTALLED)
 	$(BIN)/python tests/dimension_table.py

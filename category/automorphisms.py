@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tannaka.category.homomorphisms import homomorphisms, homomorphisms_at
 from tannaka.category.hosts import Host
 from tannaka.category.orbitals import Orbit
-from tannaka.category.permutations import PermutationGroup
+from tannaka.category.permutations import PermutationGroup, kept
 from tannaka.category.sparse import Entries
 from tannaka.category.spinning import spanning_graphs
 from tannaka.category.stabilisers import Stabiliser
@@ -97,7 +97,7 @@ class Aut(PermutationGroup):
         graphs = [graph for graph, _ in self._grown(k, l)]
         return Listed(k, l, graphs, f"bilabelled graphs, a basis for {self}")
 
-    @lru_cache(maxsize=2**6)  # noqa: B019
+    @kept
     def _grown(self, k: int, l: int) -> list[tuple[BilabelledGraph, NDArray[Any]]]:
         return spanning_graphs(self, k, l)
 
@@ -148,7 +148,7 @@ class Aut(PermutationGroup):
         found = (self._inverse(k, l) * side).to_list()
         return [Fraction(int(x.numerator), int(x.denominator)) for (x,) in found]
 
-    @lru_cache(maxsize=2**4)  # noqa: B019
+    @kept
     def _inverse(self, k: int, l: int) -> Any:
         """Takes entries at the least tuples to coefficients in the basis; a SymPy matrix over Q."""
         from sympy.polys.domains import QQ

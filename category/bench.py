@@ -19,6 +19,7 @@ from typing import Any
 
 from tannaka.category import rivals
 from tannaka.category.alternating import A
+from tannaka.category.automorphisms import Aut
 from tannaka.category.groups import Group
 from tannaka.category.orthogonal import SO, O
 from tannaka.category.rivals import Problem
@@ -81,6 +82,59 @@ def tasks(
     title = f"matrix of ({diagram}), n = {side}"
     made = _all(rivals.matrices(), (S(side), diagram))
     yield Task(title, "time", (S(min(side, 4)), diagram), made)
+
+
+def hosts() -> dict[str, Any]:
+    """The host graphs that are timed, by name: all but one kind have one orbit of vertices."""
+    import networkx
+
+    found = {f"C{n}": networkx.cycle_graph(n) for n in (10, 100, 1000)}
+    found["Petersen"] = networkx.petersen_graph()
+    found["C60"] = buckminsterfullerene()
+    found |= {f"Q{d}": networkx.hypercube_graph(d) for d in (3, 5, 7)}
+    found["K(500, 500)"] = networkx.complete_bipartite_graph(500, 500)
+    found["binary tree"] = networkx.balanced_tree(2, 6)
+    return found
+
+
+def buckminsterfullerene() -> Any:
+    """The bonds of C60, a networkx graph: an icosahedron with its corners cut off.
+
+    >>> graph = buckminsterfullerene()
+    >>> graph.number_of_nodes(), graph.number_of_edges()
+    (60, 90)
+    """
+    import networkx
+
+    solid = networkx.icosahedral_graph()
+    # An atom for each end of an edge; bonds along the edge, and around the corner.
+    bonds = [((u, v), (v, u)) for u, v in solid.edges]
+    bonds += [
+        ((u, v), (u, w))
+        for u in solid
+        for v in solid[u]
+        for w in solid[u]
+        if v < w and w in solid[v]
+    ]
+    return networkx.Graph(bonds, name="C60")
+
+
+def host_tasks(graphs: dict[str, Any] | None = None) -> Iterator[Task]:
+    """What is timed of automorphism groups: each answer from a new group, the search included.
+
+    The dimension, and a basis of bilabelled graphs, at k + l = 2 and 3.
+    """
+    graphs = hosts() if graphs is None else graphs
+    first = next(iter(graphs.values()))
+    for m in (2, 3):
+        for kind, ways in (("dimension", rivals.orbit_counts()), ("basis", rivals.graph_bases())):
+            for name, graph in graphs.items():
+                problem = (graph, m - m // 2, m // 2)
+                group = Aut(graph)
+                listed = [(way, problem, 1) for way, fits in ways if fits(group, m)]
+                if listed:
+                    title = f"{kind} {group.dimension(0, m):,}: Aut({name}), {problem[1]} -> {problem[2]}"
+                    yield Task(title, "time", (first, 1, 1), listed)
 
 
 def report(task: Task, rates: Iterable[Rate]) -> Iterator[str]:

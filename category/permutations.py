@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, lru_cache
-from typing import Any, ClassVar
+from functools import cached_property, wraps
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,23 @@ from tannaka.diagrams.spaces.enumeration import Enumeration
 
 MAX_LABELS = 2**27
 """Most index tuples that are numbered by their orbits in one table."""
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kept(method: F) -> F:
+    """Keep what a method of a group gives for each arguments, as long as the group lives."""
+
+    @wraps(method)
+    def found(self: Any, *arguments: Any) -> Any:
+        answers = self.__dict__.setdefault("_kept", {})
+        key = (method.__name__, *arguments)
+        if key not in answers:
+            answers[key] = method(self, *arguments)
+        return answers[key]
+
+    return found  # type: ignore[return-value]
 
 
 class _SchreierSims(Search):
@@ -122,7 +139,7 @@ class PermutationGroup(MatrixGroup):
         """The same: orbits are independent."""
         return self.dimension(k, l)
 
-    @lru_cache(maxsize=2**8)  # noqa: B019  (groups are values, and few)
+    @kept
     def orbit_space(self, k: int, l: int) -> Orbits:
         """All orbits k -> l, without listing them; ``[i]`` is the i-th, ``.index`` its number."""
         return Orbits(self, k, l)
@@ -185,7 +202,7 @@ class PermutationGroup(MatrixGroup):
         """The least tuple of each orbit of m-tuples, as an array of shape (orbits, m)."""
         return self._representatives(order("m", m))
 
-    @lru_cache(maxsize=2**5)  # noqa: B019
+    @kept
     def _representatives(self, m: int) -> NDArray[np.int64]:
         space = self.orbit_space(0, m)
         if space.count * max(m, 1) > MAX_LABELS:
@@ -230,7 +247,7 @@ class PermutationGroup(MatrixGroup):
         # Least tuples are in lexicographic order.
         return np.searchsorted(self.flat(self.representatives(m)), self.flat(least))
 
-    @lru_cache(maxsize=2**3)  # noqa: B019
+    @kept
     def _labels(self, m: int) -> NDArray[np.int32]:
         found, _ = self.stabiliser.labels(m)
         found.flags.writeable = False

@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tannaka.category import straightening
+from tannaka.category.automorphisms import Aut
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
-from tannaka.category.points import rank_and_pivots
+from tannaka.category.points import PRIME, Echelon, rank_and_pivots
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.rivals import Implementation
 
@@ -134,6 +135,94 @@ def matrices() -> list[Implementation]:
         ),
         Implementation("NumPy, einsum of deltas", einsum, lambda m: m.tolist()),
     ]
+
+
+Fits = Callable[[Aut, int], bool]
+"""Whether a way is timed for a group and tuples of a length: others take long, or much memory."""
+
+
+def orbit_counts() -> list[tuple[Implementation, Fits]]:
+    """Problems are (graph, k, l); answers, the dimension for its automorphisms."""
+    scipy = Implementation(
+        "SciPy's components of all tuples",
+        _components,
+        lambda count: count,
+        installed=find_spec("scipy") is not None,
+    )
+    return [
+        (Implementation("tannaka", _counted, lambda count: count), lambda group, m: True),
+        (scipy, lambda group, m: group.n**m * len(group.permutations) < 10**7),
+        (
+            Implementation("Burnside over all elements", _burnside, lambda count: count),
+            lambda group, m: group.order < 10**4,
+        ),
+    ]
+
+
+def graph_bases() -> list[tuple[Implementation, Fits]]:
+    """Problems are (graph, k, l); answers, how many bilabelled graphs are a basis."""
+    return [
+        (
+            Implementation("tannaka", lambda p: Aut(p[0]).basis(*p[1:]), lambda space: space.count),
+            lambda group, m: group.dimension(0, m) <= 600,
+        ),
+        (
+            Implementation("all graphs by size, and their rank", _exhausted, len),
+            lambda group, m: group.dimension(0, m) <= 20 and group.n < 15,
+        ),
+    ]
+
+
+def _counted(problem: tuple[Any, int, int]) -> int:
+    graph, k, l = problem
+    return Aut(graph).dimension(k, l)
+
+
+def _components(problem: tuple[Any, int, int]) -> int:
+    """Tuples are joined where a generator takes one to the other."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph, k, l = problem
+    group = Aut(graph)
+    shape = (group.n,) * (k + l)
+    tuples = np.indices(shape).reshape(k + l, -1)
+    here = np.arange(tuples.shape[1])
+    there = [np.ravel_multi_index(tuple(np.array(g)[tuples]), shape) for g in group.permutations]
+    if not there:
+        return len(here)
+    rows, columns = np.tile(here, len(there)), np.concatenate(there)
+    links = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), (len(here),) * 2)
+    return int(connected_components(links, directed=False)[0])
+
+
+def _burnside(problem: tuple[Any, int, int]) -> int:
+    """The mean number of fixed tuples."""
+    from sympy.combinatorics import Permutation, PermutationGroup
+
+    graph, k, l = problem
+    group = Aut(graph)
+    if not group.permutations:
+        return int(group.n ** (k + l))
+    elements = PermutationGroup([Permutation(list(g)) for g in group.permutations])
+    total = count = 0
+    for element in elements.elements:
+        total += sum(i == j for i, j in enumerate(element.array_form)) ** (k + l)
+        count += 1
+    return total // count
+
+
+def _exhausted(problem: tuple[Any, int, int]) -> list[Diagram]:
+    """Bilabelled graphs on 0, 1, ... vertices, each kept if it raises the rank."""
+    graph, k, l = problem
+    group = Aut(graph)
+    echelon, kept = Echelon(), list[Diagram]()
+    for diagram in group.diagrams(k, l):
+        if echelon.add(np.array([int(value) % PRIME for value in group.values(diagram)])):
+            kept.append(diagram)
+        if len(kept) == group.dimension(k, l):
+            break
+    return kept
 
 
 def _with_group(way: Way) -> Callable[[Problem], tuple[Group, Iterable[Diagram]]]:

@@ -16,8 +16,10 @@ from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
 from tannaka.codegen.backends.einsum import DIAGONAL, diagonal_pairs
 from tannaka.codegen.build import HEADER, load_module
+from tannaka.codegen.choose import Basis
 from tannaka.codegen.modules import EquivariantLinear
 from tannaka.codegen.notation import indices
+from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.codegen.plan import Plan, indices_summed
 from tannaka.diagrams.diagram import natural
 from tannaka.diagrams.structure import propagating_number
@@ -35,13 +37,21 @@ class Timing:
 
 
 def bench(
-    group: Group, k: int, l: int, *, channels: int = 32, batch: int = 8, seconds: float = 0.5
+    group: Group,
+    k: int,
+    l: int,
+    *,
+    channels: int = 32,
+    batch: int = 8,
+    seconds: float = 0.5,
+    basis: Basis = "auto",
 ) -> list[Timing]:
     """Time the layer, its rivals, and the floor below which no code can go; float32.
 
     The rivals have the same weight and are checked to give the same output: ``per diagram`` sums
     one ``torch.einsum`` a diagram, ``dense`` multiplies by the assembled (n^l C) x (n^k C) matrix
-    (left out above 1 GiB). The ``floor`` moves the input and the output once, at this machine's
+    (left out above 1 GiB), and for permutation groups ``tied dense`` writes the weight of each
+    orbit to all its places and multiplies. The ``floor`` moves the input and the output once, at this machine's
     measured bandwidth, and does one channel mix per diagram on its through indices, at its measured
     matrix product rate, whichever takes longer.
     """
@@ -49,12 +59,16 @@ def bench(
     batch = natural("batch", batch, least=1, what="a batch size")
     if not Hom(group, k, l).dimension:
         raise ValueError(f"{Hom(group, k, l)}: there is no layer to time")
-    layer = EquivariantLinear(group, k, l, channels, channels, bias=False)
+    layer = EquivariantLinear(group, k, l, channels, channels, bias=False, basis=basis)
     n = group.n
     x = torch.randn(batch, *(n,) * k, channels, requires_grad=True)
-    rivals: list[tuple[str, Forward]] = [("tannaka", layer), ("per diagram", _per_diagram(layer))]
-    if n ** (k + l) * max(4 * channels**2, 8 * len(layer.plan.basis)) <= 2**30:
-        rivals.append(("dense", _dense(layer)))
+    rivals: list[tuple[str, Forward]] = [("tannaka", layer)]
+    written = n ** (k + l) * max(4 * channels**2, 8 * len(layer.plan.basis)) <= 2**30
+    if isinstance(layer.plan, OrbitPlan):
+        rivals += [("tied dense", _tied(layer))] if n ** (k + l) * channels**2 <= 2**28 else []
+    elif isinstance(layer.plan, Plan):
+        rivals += [("per diagram", _per_diagram(layer))]
+        rivals += [("dense", _dense(layer))] if written else []
     wanted = layer(x)
     calls: dict[str, Callable[[], object]] = {}
     for name, forward in rivals:
@@ -63,7 +77,9 @@ def bench(
         calls[f"{name} both"] = partial(_both, forward, [x, *layer.parameters()], wanted)
     found = _best(calls, seconds)
     timings = [Timing(name, found[name], found[f"{name} both"]) for name, _ in rivals]
-    return [*timings, _floor(layer, batch, channels, seconds)]
+    if not isinstance(layer.plan, Plan):
+        return timings
+    return [*timings, _floor(layer, layer.plan, batch, channels, seconds)]
 
 
 def report(timings: list[Timing]) -> Iterator[str]:
@@ -136,6 +152,24 @@ def _per_diagram(layer: EquivariantLinear) -> Forward:
     return forward
 
 
+def _tied(layer: EquivariantLinear) -> Forward:
+    """One product with the dense matrix, into which the weight of each orbit is written."""
+    plan = layer.plan
+    assert isinstance(plan, OrbitPlan)
+    n, k, l = layer.group.n, layer.in_order, layer.out_order
+    numbers = torch.from_numpy(plan.numbers.T.astype("int64"))
+    scales = torch.from_numpy(plan.scales()).float()[:, None, None]
+
+    def forward(x: Tensor) -> Tensor:
+        # (inputs, outputs, out, in) to (inputs in, outputs out)
+        matrix = (layer.weight * scales)[numbers].permute(0, 3, 1, 2)
+        matrix = matrix.reshape(n**k * layer.in_channels, n**l * layer.out_channels)
+        y = x.reshape(-1, matrix.shape[0]) @ matrix
+        return y.reshape(*x.shape[: x.ndim - k - 1], *(n,) * l, layer.out_channels)
+
+    return forward
+
+
 def _dense(layer: EquivariantLinear) -> Forward:
     """One product with the dense matrix, assembled from the weight at each call."""
     assert isinstance(layer.plan, Plan)
@@ -152,7 +186,9 @@ def _dense(layer: EquivariantLinear) -> Forward:
     return forward
 
 
-def _floor(layer: EquivariantLinear, batch: int, channels: int, seconds: float) -> Timing:
+def _floor(
+    layer: EquivariantLinear, plan: Plan, batch: int, channels: int, seconds: float
+) -> Timing:
     n = layer.group.n
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
     source = torch.randn(2**24)
@@ -160,7 +196,7 @@ def _floor(layer: EquivariantLinear, batch: int, channels: int, seconds: float) 
     best = _best({"product": lambda: a @ b, "copy": lambda: target.copy_(source)}, seconds)
     flops_per_second, bytes_per_second = 2 * 1024**3 / best["product"], 2**27 / best["copy"]
     moved = 4 * batch * channels * (n**layer.in_order + n**layer.out_order)
-    through = map(propagating_number, layer.plan.basis)
+    through = map(propagating_number, plan.basis)
     flops = sum(2 * batch * n**t * channels**2 for t in through)
     forward = max(moved / bytes_per_second, flops / flops_per_second)
     # Backward reads the gradient and the input and writes one gradient, and mixes channels twice.

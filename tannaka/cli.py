@@ -209,6 +209,7 @@ STANDARD_BENCH = (
 @click.option("--seconds", default=0.5, show_default=True, help="How long to time each call.")
 @click.option("--diagrams", is_flag=True, help="Time diagrams against other packages, not layers.")
 @click.option("--hom", is_flag=True, help="Time Hom spaces against linear algebra, not layers.")
+@click.option("--graphs", is_flag=True, help="Time automorphism groups of graphs and their layers.")
 @click.option("--emlp", envvar="TANNAKA_EMLP", help="A Python interpreter with EMLP, for --hom.")
 def bench(
     group: str | None,
@@ -219,6 +220,7 @@ def bench(
     seconds: float,
     diagrams: bool,
     hom: bool,
+    graphs: bool,
     emlp: str | None,
 ) -> None:
     """Time the layer GROUP K L against code written by hand; without arguments, a standard set.
@@ -227,18 +229,22 @@ def bench(
     SymPy, and against more_itertools and Sage where they are installed.
     With --hom: how fast bases, dimensions, relations and matrices are found, against NumPy and
     SymPy, and against EMLP where it is installed.
+    With --graphs: dimensions, bases and layers for automorphism groups, against SciPy's components,
+    Burnside's lemma, exhaustive search, and a dense weight whose entries are tied.
 
     Example: tannaka bench "S(64)" 2 2 --channels 32
     """
     with _failures():
-        if diagrams or hom:
+        if diagrams or hom or graphs:
             if group is not None:
-                flag = "--diagrams" if diagrams else "--hom"
+                flag = "--diagrams" if diagrams else "--hom" if hom else "--graphs"
                 raise ValueError(f"{flag} times no layer: leave out GROUP K L")
             if diagrams:
                 _bench_diagrams(seconds)
             if hom:
                 _bench_hom(seconds, emlp)
+            if graphs:
+                _bench_graphs(seconds, batch)
             return
         with needing("tannaka bench"):
             from tannaka.codegen import bench as timing
@@ -267,6 +273,41 @@ def bench(
                 click.echo(
                     f"{name.format('n')}, {k} -> {l}: time grows as n^{timing.growth(points):.1f}"
                 )
+
+
+HOST_BENCH = (
+    ("Petersen", 1, 1, 32),
+    ("Petersen", 2, 2, 8),
+    ("C60", 1, 1, 32),
+    ("C60", 1, 2, 8),
+    ("C100", 1, 1, 32),
+    ("C1000", 1, 1, 8),
+    ("Q5", 2, 1, 16),
+    ("Q7", 1, 1, 32),
+    ("binary tree", 1, 1, 32),
+)
+"""Layers that ``tannaka bench --graphs`` times: a host by its name, k, l, channels."""
+
+
+def _bench_graphs(seconds: float, batch: int) -> None:
+    from tannaka.category import bench as timing
+    from tannaka.category.automorphisms import Aut
+    from tannaka.diagrams import bench as rates
+
+    click.echo(f"{rates.machine()}\nratio: the time, in units of the first row's")
+    for task in timing.host_tasks():
+        click.echo(f"timing: {task.title}", err=True)
+        click.echo("\n".join(["", *timing.report(task, rates.bench(task, seconds=seconds))]))
+    with needing("timing layers"):
+        from tannaka.codegen import bench as layers
+
+    click.echo(f"\n{layers.machine()}")
+    hosts = timing.hosts()
+    for name, k, l, channels in HOST_BENCH:
+        group = Aut(hosts[name])
+        timings = layers.bench(group, k, l, channels=channels, batch=batch, seconds=seconds)
+        click.echo(f"\nAut({name}), {k} -> {l}, {channels} channels, batch {batch}")
+        click.echo("\n".join(layers.report(timings)))
 
 
 def _bench_diagrams(seconds: float) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree
 
+import networkx
 import numpy as np
 import pytest
 
@@ -111,6 +112,37 @@ def test_the_molecule_is_chiral(example: Callable[[str], ModuleType]) -> None:
     distances = np.sort(np.linalg.norm(places[:, None] - places[None], axis=-1))
     for (i, (a, *_)), (j, (b, *_)) in combinations(enumerate(atoms), 2):
         assert a != b or np.abs(distances[i] - distances[j]).max() > 0.01
+
+
+def test_polarisabilities_are_those_of_the_textbooks(
+    example: Callable[[str], ModuleType],
+) -> None:
+    """Benzene's are 0.398, -0.157, 0.009 and -0.102 / beta, beta < 0: C. A. Coulson, H. C.
+
+    Longuet-Higgins (1947), and every book on Hückel's method since. Charge only moves about.
+    """
+    fullerene = example("fullerene")
+    benzene = fullerene.polarisability(networkx.cycle_graph(6))
+    assert np.round(-benzene[0, :4], 3).tolist() == [0.398, -0.157, 0.009, -0.102]
+    for graph in (fullerene.buckminsterfullerene(), networkx.cycle_graph(10)):
+        response = fullerene.polarisability(graph)
+        assert np.abs(response - response.T).max() < 1e-12
+        assert np.abs(response.sum(axis=0)).max() < 1e-12
+
+
+def test_an_open_shell_has_no_response(example: Callable[[str], ModuleType]) -> None:
+    with pytest.raises(SystemExit, match="open shell"):
+        example("fullerene").polarisability(networkx.cycle_graph(8))
+
+
+def test_one_measurement_is_enough_only_with_the_symmetry(
+    example: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fullerene = example("fullerene")
+    fullerene.learn(networkx.cycle_graph(6), measured=1)
+    assert "4 weights instead of 36" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="make the difference"):
+        fullerene.learn(networkx.cycle_graph(6), measured=6)  # enough for anyone
 
 
 def test_the_readme_pictures_are_what_the_script_writes(
