@@ -130,6 +130,16 @@ def test_polarisabilities_are_those_of_the_textbooks(
         assert np.abs(response.sum(axis=0)).max() < 1e-12
 
 
+@pytest.mark.deep
+def test_the_atlas_adds_up(
+    example: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    example("atlas").main()
+    out = capsys.readouterr().out
+    assert "equal to the numbers of bilabelled graphs" in out
+    assert "1,192,200" in out
+
+
 def test_an_open_shell_has_no_response(example: Callable[[str], ModuleType]) -> None:
     with pytest.raises(SystemExit, match="open shell"):
         example("fullerene").polarisability(networkx.cycle_graph(8))
