@@ -17,6 +17,7 @@ from tannaka.category.permutations import PermutationGroup, kept
 from tannaka.category.sparse import Entries
 from tannaka.category.spinning import spanning_graphs
 from tannaka.category.stabilisers import Stabiliser
+from tannaka.category.straightening import Sum
 from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.diagram import Diagram, order
 from tannaka.diagrams.enumerate import bilabelled_graphs
@@ -93,7 +94,10 @@ class Aut(PermutationGroup):
 
     def basis(self, k: int, l: int) -> Enumeration[Any]:
         """Bilabelled graphs k -> l that are a basis, small ones first."""
-        k, l = order("k", k), order("l", l)
+        return self._basis(order("k", k), order("l", l))
+
+    @kept
+    def _basis(self, k: int, l: int) -> Listed[BilabelledGraph]:
         graphs = [graph for graph, _ in self._grown(k, l)]
         return Listed(k, l, graphs, f"bilabelled graphs, a basis for {self}")
 
@@ -116,12 +120,8 @@ class Aut(PermutationGroup):
                 found = found * (at[:, first] == at[:, other])
         return found
 
-    def rule(self, diagram: Any) -> None:
-        """Raises TypeError: bilabelled graphs are not rewritten one by one; see :meth:`morphism`."""
-        raise TypeError(f"{self} has no rewriting rule: group.morphism(f) solves for the basis")
-
-    def morphism(self, f: Diagram | Morphism) -> Morphism:
-        """The same map as a sum of basis graphs, exactly; f is of bilabelled graphs or of orbits.
+    def rule(self, diagram: Any) -> Sum | None:
+        """Bilabelled graphs outside the basis, and orbits, as sums of basis graphs, exactly.
 
         >>> import networkx
         >>> square = Aut(networkx.cycle_graph(4))
@@ -129,14 +129,12 @@ class Aut(PermutationGroup):
         >>> print(square.morphism(edge >> edge))
         2 (0 | 1) - 2 (0 | 1 ; 0-1)
         """
-        f = self._own(f)
-        basis = self.basis(f.dom, f.cod)
-        terms = f.at(self.n)
-        if all(diagram in basis for diagram in terms):
-            return Morphism(f.dom, f.cod, {(d, 0): c for d, c in terms.items()}, n=self.n)
-        found = self._solved(f.dom, f.cod, self._entries_at_orbits(f))
-        table = {(d, 0): c for d, c in zip(basis, found, strict=True)}
-        return Morphism(f.dom, f.cod, table, n=self.n)
+        basis = self.basis(diagram.dom, diagram.cod)
+        if diagram in basis:
+            return None
+        entries = self._entries_at_orbits(Morphism.of(diagram))
+        solved = self._solved(diagram.dom, diagram.cod, entries)
+        return {one: value for one, value in zip(basis, solved, strict=True) if value}
 
     def _solved(self, k: int, l: int, entries: list[Fraction]) -> list[Fraction]:
         """The coefficients in the basis of a function with these entries at the least tuples."""
