@@ -14,6 +14,7 @@ from tannaka.category.homomorphisms import homomorphisms, homomorphisms_at
 from tannaka.category.hosts import Host
 from tannaka.category.orbitals import Orbit
 from tannaka.category.permutations import PermutationGroup, kept
+from tannaka.category.portraits import names_of
 from tannaka.category.sparse import Entries
 from tannaka.category.spinning import spanning_graphs
 from tannaka.category.stabilisers import Stabiliser
@@ -22,9 +23,12 @@ from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.diagram import Diagram, order
 from tannaka.diagrams.enumerate import bilabelled_graphs
 from tannaka.diagrams.morphism import Morphism
+from tannaka.diagrams.pictures.hosts import HostSketch, Key
 from tannaka.diagrams.spaces.enumeration import Enumeration
 from tannaka.diagrams.spaces.listed import Listed
 from tannaka.diagrams.spaces.unions import Union
+
+_MOST_KEYS = 8
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -192,6 +196,21 @@ class Aut(PermutationGroup):
                 "directed" if d else "undirected" for d in (diagram.directed, self.host.directed)
             )
             raise ValueError("({}) is {}, the host graph {}".format(diagram, *kinds))
+
+    def host_sketch(self) -> HostSketch:
+        """What a picture shows of the host graph, but for orbits."""
+        host = self.host
+        names = {kind: "" if kind is None else str(kind) for kind in host.edge_colours}
+        coloured = any(names.values())
+        return HostSketch(
+            host.n,
+            tuple((a, b) for a, b, _ in host.edges),
+            host.directed,
+            kinds=tuple(names[kind] for _, _, kind in host.edges) if coloured else (),
+            names=names_of(host.names),
+            heading=str(self),
+            keys=tuple(Key(name, edge=name) for name in names.values() if name)[:_MOST_KEYS],
+        )
 
     def __str__(self) -> str:
         return f"Aut({self.host})"

@@ -20,6 +20,7 @@ from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.errors import CompositionError, SizeError
 from tannaka.diagrams.morphism import Morphism, exact
+from tannaka.diagrams.pictures.panels import list_svg, panels_svg, sum_panel
 from tannaka.diagrams.pictures.svg import gallery_svg
 from tannaka.diagrams.pictures.text import gallery_text
 from tannaka.diagrams.spaces.enumeration import Enumeration
@@ -296,13 +297,31 @@ class Hom:
             out[row] = self.group.entries(diagram)
         return out
 
-    def text(self, width: int = 80) -> str:
-        """The basis drawn for a terminal ``width`` columns wide."""
-        return gallery_text(self.basis(), width=width)
+    def text(self, width: int = 80, kind: str = "diagram") -> str:
+        """The basis of this kind drawn for a terminal ``width`` columns wide."""
+        if kind == "diagram":
+            return gallery_text(self.basis(), width=width)
+        drawn = [_single(f) or f for f in self.basis(kind)]
+        return "\n\n".join(f"{i}: {f}\n{f.text()}" for i, f in enumerate(drawn))
 
-    def svg(self) -> str:
-        """The basis as one self-contained SVG picture."""
-        return gallery_svg(self.basis(), title=str(self))
+    def svg(self, kind: str = "diagram") -> str:
+        """The basis of this kind as one self-contained SVG picture.
+
+        Orbits of a permutation group are drawn on its points or its host graph.
+
+        >>> from tannaka.category.symmetric import S
+        >>> Hom(S(3), 1, 1).svg("orbit").count("<circle")
+        6
+        """
+        basis = self.basis(kind)
+        if kind == "diagram":
+            return gallery_svg(basis, title=str(self))
+        singles = [_single(f) for f in basis]
+        portraits = [one.portrait() for one in singles if one]
+        panels = [portrait for portrait in portraits if portrait]
+        if len(panels) == len(basis):
+            return panels_svg(panels, list(map(str, singles)), title=str(self))
+        return list_svg([sum_panel(f.written()) for f in basis], title=str(self))
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         bundle = {"text/plain": str(self)}
@@ -314,3 +333,9 @@ class Hom:
         return f"Hom({self.group}, {self.k}, {self.l}): dimension {readable(self.dimension)}"
 
     __repr__ = __str__
+
+
+def _single(f: Morphism) -> Diagram | None:
+    """The diagram of a sum that is one diagram, once."""
+    terms = f.written()
+    return terms[0][1] if len(terms) == 1 and not terms[0][0] else None

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from tannaka.category.portraits import orbit_portrait
 from tannaka.category.stabilisers import Points, Stabiliser
+from tannaka.category.tables import orbit_text
 from tannaka.diagrams.diagram import (
     Diagram,
     Terms,
@@ -28,6 +30,9 @@ from tannaka.diagrams.diagram import (
 )
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.partition import restricted_growth
+from tannaka.diagrams.pictures.hostsvg import host_panel, host_svg
+from tannaka.diagrams.pictures.hosttikz import host_tikz
+from tannaka.diagrams.pictures.panels import Panel
 from tannaka.diagrams.spaces.automaton import Automaton, Move
 
 if TYPE_CHECKING:
@@ -189,6 +194,23 @@ class Orbit(Diagram):
         del at
         outputs, inputs = self.indices[: self.cod], self.indices[self.cod :]
         return f"[{' '.join([*map(str, outputs), '←', *map(str, inputs)])}]"
+
+    def text(self) -> str:
+        """The index tuples, for a terminal: of pairs a row for each output."""
+        return orbit_text(self)
+
+    def svg(self) -> str:
+        """Draw on the host graph, or on points: pairs as arcs, else the least tuple with its labels."""
+        return host_svg(orbit_portrait(self))
+
+    def portrait(self) -> Panel:
+        """The same without words, small, its points as numbers: as it stands in galleries and sums."""
+        sketch = replace(orbit_portrait(self), names=())
+        return host_panel(sketch, size=150.0, keys=False)
+
+    def tikz(self) -> str:
+        """Draw the same as a ``tikzpicture`` for LaTeX."""
+        return host_tikz(orbit_portrait(self))
 
     def __repr__(self) -> str:
         return f"Orbit({self.group!r}, dom={self.dom}, cod={self.cod}, indices={self.indices})"

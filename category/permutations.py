@@ -15,16 +15,22 @@ from tannaka.category.functor import check_entries
 from tannaka.category.functor import matrix as matrix_of
 from tannaka.category.groups import MatrixGroup, check_same_orders
 from tannaka.category.orbitals import Orbit, Orbits
+from tannaka.category.portraits import group_portrait, values_portrait
 from tannaka.category.sparse import MAX_ENTRIES, Entries
 from tannaka.category.sparse import nonzeros as nonzeros_of
 from tannaka.category.stabilisers import Images, Search, Stabiliser
 from tannaka.category.straightening import Sum
+from tannaka.category.tables import group_text
 from tannaka.category.walks import Walks
 from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import Diagram, order, permuted
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.pictures.hosts import HostSketch
+from tannaka.diagrams.pictures.hostsvg import host_panel, host_svg, host_title
+from tannaka.diagrams.pictures.hosttikz import host_tikz
+from tannaka.diagrams.pictures.panels import beside_svg, diagram_panel
 from tannaka.diagrams.spaces.enumeration import Enumeration
 
 MAX_LABELS = 2**27
@@ -324,9 +330,9 @@ class PermutationGroup(MatrixGroup):
 
     def check(self, diagram: Diagram) -> None:
         """Raise TypeError for another kind of diagram, ValueError for orbits of another group."""
-        super().check(diagram)
         if isinstance(diagram, Orbit) and diagram.group != self:
             raise ValueError(f"{diagram} is an orbit of {diagram.group}, not of {self}")
+        super().check(diagram)
 
     def walks(self, k: int, l: int) -> Walks:
         """Raises ValueError: the irreducible representations of a permutation group are not known."""
@@ -349,6 +355,40 @@ class PermutationGroup(MatrixGroup):
         out = np.zeros((self.n, self.n), dtype=np.int64)
         out[np.array(images), np.arange(self.n)] = 1
         return out
+
+    def host_sketch(self) -> HostSketch:
+        """What a picture shows of the group, but for orbits: here its points, on a circle."""
+        return HostSketch(self.n, (), circled=True, heading=str(self))
+
+    def text(self, width: int = 80) -> str:
+        """The orbits of points as a table, for a terminal ``width`` columns wide."""
+        return group_text(self, width)
+
+    def svg(self, diagram: Diagram | None = None) -> str:
+        """Draw as a self-contained SVG picture: the points, or the host graph, coloured by orbits.
+
+        With a diagram, that stands beside them, and they show its matrix: with one label the entry
+        at every point, with two labels an arc for each pair where the entry is not zero. With an
+        orbit, its points or pairs.
+
+        >>> PermutationGroup([(1, 2, 0)]).svg().count("<circle")
+        3
+        """
+        if diagram is None:
+            return host_svg(group_portrait(self))
+        self.check(diagram)
+        if isinstance(diagram, Orbit):
+            return diagram.svg()
+        sketch = values_portrait(self, diagram)
+        title = f"({diagram}) on {host_title(sketch)}"
+        return beside_svg([diagram_panel(diagram), host_panel(sketch)], title)
+
+    def tikz(self) -> str:
+        """Draw as a ``tikzpicture`` for LaTeX."""
+        return host_tikz(group_portrait(self))
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/plain": repr(self), "image/svg+xml": self.svg()}
 
     def __str__(self) -> str:
         return f"PermutationGroup of order {readable(self.order)} on {self.n} points"

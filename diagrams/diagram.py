@@ -22,6 +22,7 @@ from typing import Any, Self
 
 from tannaka.diagrams.errors import CompositionError, SizeError
 from tannaka.diagrams.morphism import Morphism
+from tannaka.diagrams.pictures.panels import Panel
 from tannaka.diagrams.pictures.sketch import Sketch
 from tannaka.diagrams.pictures.svg import diagram_svg
 from tannaka.diagrams.pictures.text import diagram_text
@@ -334,6 +335,10 @@ class Diagram(ABC):
     def sketch(self) -> Sketch:
         """What there is to draw: strands along the blocks, unless the family says more."""
         return Sketch(self.top, self.bottom, self.blocks)
+
+    def portrait(self) -> Panel | None:
+        """What stands for the diagram in galleries and sums, where the rows of its sketch do not."""
+        return None
 
     def text(self) -> str:
         """Draw in a terminal: outputs on top, inputs below."""

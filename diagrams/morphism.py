@@ -19,6 +19,7 @@ from numbers import Rational
 from typing import TYPE_CHECKING, Any
 
 from tannaka.diagrams.errors import CompositionError
+from tannaka.diagrams.pictures.panels import panel_sum_svg
 from tannaka.diagrams.pictures.svg import sum_svg
 from tannaka.diagrams.pictures.text import sum_text
 
@@ -262,10 +263,17 @@ class Morphism:
         2 3       ╭───╯ │
                   2     3
         """
-        return sum_text(self.written(), width)
+        # What cannot be told apart by its rows is written.
+        terms = self.written()
+        portrayed = terms and terms[0][1].portrait()
+        return str(self) if portrayed else sum_text(terms, width)
 
     def svg(self) -> str:
         """Draw as a self-contained SVG picture: coefficients and diagrams in lines."""
+        drawn = [(words, diagram.portrait()) for words, diagram in self.written()]
+        panels = [(words, panel) for words, panel in drawn if panel]
+        if panels:
+            return panel_sum_svg(panels, title=str(self))
         return sum_svg(self.written(), title=str(self))
 
     def latex(self) -> str:

@@ -38,7 +38,7 @@ def sum_group(
     around = max([17.0, *(max(room(sketch)) for sketch, _, _ in shown)])
     middle, right, edge, body = y + around + tall / 2, x, x, []
     for i, ((_, diagram, coefficient), shape) in enumerate(zip(shown, shapes, strict=True)):
-        words = _words(coefficient, first=not i)
+        words = coefficient_words(coefficient, first=not i)
         before = width_of(words, _SIZE) + 4 if words else 0.0
         if i and right + before + shape.width > x + most:
             right, middle = x, middle + tall + 2 * around
@@ -64,10 +64,15 @@ def coefficients(terms: Iterable[tuple[str, Drawable]]) -> list[str]:
     >>> coefficients([("3 ", cup), ("n^2 ", cup)])
     ['3', '+ n²']
     """
-    return [_words(coefficient, first=not i) for i, (coefficient, _) in enumerate(terms)]
+    return [coefficient_words(coefficient, first=not i) for i, (coefficient, _) in enumerate(terms)]
 
 
-def _words(coefficient: str, first: bool) -> str:
+def coefficient_words(coefficient: str, first: bool) -> str:
+    """What stands before one diagram.
+
+    >>> coefficient_words("-n^2 ", first=True)
+    '\N{MINUS SIGN}n²'
+    """
     sign = "" if first or coefficient.startswith("-") else "+ "
     raised = re.sub(r"\^(\d+)", lambda m: m[1].translate(_SUPERSCRIPTS), coefficient)
     minus = "\N{MINUS SIGN}" if first else "\N{MINUS SIGN} "

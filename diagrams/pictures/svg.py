@@ -90,7 +90,7 @@ def gallery_svg(
     wide = max((shape.width + 2 * corner - SCALE / 2 for shape in shapes), default=0.0)
     wide = max([wide, *(width_of(text, _CAPTION) for text in texts)]) + 2 * _PAD
     high = above + tall + below + _CAPTION_ROOM + 2 * _PAD
-    across = columns or _columns(len(shown), wide, high)
+    across = columns or columns_for(len(shown), wide, high)
     head = 30.0 if heading else 0.0
     body = []
     if heading:
@@ -159,7 +159,7 @@ def svg_text(text: str, x: float, y: float, size: float = 12.0) -> str:
     return line(one_line(text), x, y, font(size, SANS))
 
 
-def _columns(count: int, wide: float, high: float) -> int:
+def columns_for(count: int, wide: float, high: float) -> int:
     """Columns for about 3:2, at most a page of 1000 pixels, with few empty places in the end."""
     most = max(1, min(count, int(1000 / wide)))
     ideal = min(most, max(1, round(sqrt(1.5 * count * high / wide))))
