@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from tannaka.category import SO, Hom, S
+import networkx
+
+from tannaka.category import SO, Aut, Hom, S
 from tannaka.codegen.backends.einsum import kernel
 from tannaka.codegen.lower import lower_diagrams
 from tannaka.codegen.notation import formula
@@ -45,6 +47,7 @@ def pictures() -> dict[str, str]:
         "hom_s4_2_2.svg": Hom(S(4), 2, 2).svg(),
         "hom_so3_2_3.svg": Hom(SO(3), 2, 3).svg(),
         "determinants.svg": product.svg(),
+        "petersen_orbits.svg": Hom(Aut(networkx.petersen_graph()), 1, 1).svg("orbit"),
     }
 
 
