@@ -1,62 +1,103 @@
 """Run the plans of layers for permutation groups in PyTorch.
 
-Their constants (which inputs an orbit joins to an output, the matrices of the host graph) are kept
-for each device and dtype from the first call on; they are no part of the module's state, since the
-plan has them.
+What a plan needs beside its parameters (which inputs an orbit joins to an output, the matrices of
+the host graph) is no part of the module's state, since the plan has it: a module from the meta
+device, or from a state dict, has nothing to refill. Tensors are made on the CPU once, and kept for
+each device and dtype that has asked for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import embedding_bag
+from torch.nn.functional import embedding, embedding_bag
 
 from tannaka.codegen.graph_plan import GraphPlan, Join, Row
-from tannaka.codegen.orbit_plan import OrbitPlan
+from tannaka.codegen.orbit_plan import OrbitPlan, Way
 
-Indices = NDArray[np.int64]
+Indices = NDArray[np.int32]
+Kernel = Callable[..., Tensor]
+
+
+class Constants:
+    """Arrays as tensors, where and as they are asked for: floats in the dtype of what they meet."""
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._arrays = {name: torch.from_numpy(_own(array)) for name, array in arrays.items()}
+        self._moved: dict[Any, Tensor] = {}
+
+    def __call__(self, name: str, like: Tensor) -> Tensor:
+        """The tensor of a name, on the device of ``like``."""
+        array = self._arrays[name]
+        dtype = like.dtype if array.is_floating_point() else array.dtype
+        if torch.compiler.is_compiling():
+            return array.to(like.device, dtype)
+        key = (name, like.device, dtype)
+        if key not in self._moved:
+            # Tensors of inference mode could not be used in training later.
+            with torch.inference_mode(False):
+                self._moved[key] = array.to(like.device, dtype)
+        return self._moved[key]
+
+
+def _own(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in one piece, and as one that may be written to, which PyTorch wants."""
+    return np.require(array, requirements=["C", "W"])
 
 
 class Bags:
-    """A matrix of zeros and ones, as the places of the ones of each row; and its transpose."""
+    """A matrix of zeros and ones: the columns of the ones of each row, and where each row starts."""
 
     def __init__(self, places: Indices, starts: Indices, columns: int) -> None:
-        self.places, self.starts = torch.from_numpy(places), torch.from_numpy(starts)
-        self._rows = len(starts) - 1
-        self._columns = columns
+        self._places, self._starts, self._columns = places, starts, columns
+        self._tensors = Constants({"places": places, "starts": starts})
         self._turned: Bags | None = None
 
     @property
     def turned(self) -> Bags:
         """The transposed matrix."""
         if self._turned is None:
-            lengths = self.starts.diff()
-            rows = torch.repeat_interleave(torch.arange(self._rows, device=lengths.device), lengths)
-            order = torch.argsort(self.places, stable=True)
-            counts = torch.bincount(self.places, minlength=self._columns)
-            starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-            self._turned = turned = object.__new__(Bags)
-            turned.places, turned.starts = rows[order], starts
-            turned._rows, turned._columns, turned._turned = self._columns, self._rows, self
+            rows = np.repeat(
+                np.arange(len(self._starts) - 1, dtype=np.int32), np.diff(self._starts)
+            )
+            order = np.argsort(self._places, kind="stable")
+            counts = np.bincount(self._places, minlength=self._columns)
+            starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+            self._turned = Bags(rows[order], starts, len(self._starts) - 1)
+            self._turned._turned = self
         return self._turned
-
-    def to(self, device: torch.device) -> Bags:
-        """The same on a device."""
-        moved = object.__new__(Bags)
-        moved.places, moved.starts = self.places.to(device), self.starts.to(device)
-        moved._rows, moved._columns, moved._turned = self._rows, self._columns, None
-        return moved
 
     def __call__(self, x: Tensor) -> Tensor:
         """The product with x, of shape (columns, ...)."""
-        flat = x.reshape(len(x), -1)
-        summed: Tensor = _Sums.apply(flat, self)  # type: ignore[no-untyped-call]
-        return summed.reshape(-1, *x.shape[1:])
+        # The compiler differentiates embedding_bag by itself, and does not take rules for jvp.
+        run = self.summed if torch.compiler.is_compiling() else self._differentiable
+        return run(x.flatten(1)).reshape(len(self._starts) - 1, *x.shape[1:])
+
+    def _differentiable(self, x: Tensor) -> Tensor:
+        summed: Tensor = _Sums.apply(x, self)  # type: ignore[no-untyped-call]
+        return summed
+
+    def summed(self, x: Tensor) -> Tensor:
+        """The product with x, of shape (columns, width)."""
+        if not x.shape[1]:
+            return x.new_zeros(len(self._starts) - 1, 0)
+        half = x.dtype in (torch.float16, torch.bfloat16)
+        summed: Tensor = embedding_bag(
+            self._tensors("places", x),
+            (x.float() if half else x).contiguous(),
+            self._tensors("starts", x),
+            mode="sum",
+            include_last_offset=True,
+        )
+        return summed.to(x.dtype)
 
 
 class _Sums(torch.autograd.Function):
@@ -64,17 +105,7 @@ class _Sums(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, bags: Bags) -> Tensor:
-        if not x.shape[1]:
-            return x.new_zeros(len(bags.starts) - 1, 0)
-        half = x.dtype in (torch.float16, torch.bfloat16)
-        summed = embedding_bag(
-            bags.places,
-            (x.float() if half else x).contiguous(),
-            bags.starts,
-            mode="sum",
-            include_last_offset=True,
-        )
-        return summed.to(x.dtype)
+        return bags.summed(x)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -92,181 +123,230 @@ class _Sums(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], x: Tensor, bags: Bags) -> tuple[Tensor, int]:
         columns = x.movedim(in_dims[0], 1)
-        flat = columns.reshape(len(columns), -1)
-        summed: Tensor = _Sums.apply(flat, bags)  # type: ignore[no-untyped-call]
+        summed: Tensor = _Sums.apply(columns.flatten(1), bags)  # type: ignore[no-untyped-call]
         return summed.reshape(len(summed), *columns.shape[1:]), 1
 
 
-class _Constants:
-    """What a plan needs beside its parameters, made once for each device and dtype."""
+def orbit_kernel(plan: OrbitPlan, way: Way | None = None) -> Kernel:
+    """The function (x, weight[, bias], n) -> y of a plan by orbits, in one way or the cheaper one."""
+    made: dict[Way, Callable[[Tensor, Tensor], Tensor]] = {}
+    scales = Constants({"scales": plan.scales()[:, None, None]})
+    biased = _biased(plan)
+    inputs = plan.numbers.shape[1]
+    usual = way or plan.way()
+    made[usual] = WAYS[usual](plan)
 
-    def __init__(self) -> None:
-        self._made: dict[Any, Any] = {}
-
-    def __call__(self, name: str, like: Tensor, make: Callable[[], Any]) -> Any:
-        key = (name, like.device, like.dtype)
-        if key not in self._made:
-            made = make()
-            if isinstance(made, Bags):
-                self._made[key] = made.to(like.device)
-            elif isinstance(made, tuple):
-                self._made[key] = tuple(torch.from_numpy(one).to(like.device) for one in made)
-            else:
-                tensor = torch.from_numpy(np.ascontiguousarray(made))
-                floating = made.dtype.kind == "f"
-                self._made[key] = tensor.to(like.device, like.dtype if floating else None)
-        return self._made[key]
-
-
-def orbit_kernel(plan: OrbitPlan) -> Callable[..., Tensor]:
-    """The function (x, weight[, bias], n) -> y of a plan by orbits."""
-    constants = _Constants()
-
-    def bags() -> Bags:
-        order = np.argsort(plan.numbers, axis=1, kind="stable").astype(np.int64)
-        # Outputs of one orbit come together, and their sums in the order of the orbits of pairs.
-        rows = np.concatenate([inside for inside, _ in plan.classes])
-        lengths = [np.tile(plan.terms[orbits], len(inside)) for inside, orbits in plan.classes]
-        starts = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
-        return Bags(order[rows].reshape(-1), starts, plan.numbers.shape[1])
-
-    def sums(x: Tensor, weight: Tensor) -> Tensor:
-        summed = constants("bags", x, bags)(x.movedim(1, 0))
-        parts, start = [], 0
-        orbits = constants("orbits", x, lambda: tuple(o for _, o in plan.classes))
-        for (inside, _), numbers in zip(plan.classes, orbits, strict=True):
-            count = len(inside) * len(numbers)
-            part = summed[start : start + count]
-            part = part.reshape(len(inside), len(numbers), *part.shape[1:])
-            start += count
-            # (outputs, orbits, batch, in) by (orbits, in, out)
-            parts.append(torch.einsum("irzc,roc->zio", part, weight[numbers]))
-        y = torch.cat(parts, dim=1)
-        if len(parts) == 1:
-            return y
-        inside = np.concatenate([inside for inside, _ in plan.classes])
-        back: Tensor = constants("back", x, lambda: np.argsort(inside))
-        return y.index_select(1, back)
-
-    def dense(x: Tensor, weight: Tensor) -> Tensor:
-        numbers = constants("numbers", x, lambda: plan.numbers.astype(np.int64))
-        outputs, inputs = numbers.shape
-        written = weight.transpose(1, 2)[numbers]  # (outputs, inputs, in, out)
-        matrix = written.permute(1, 2, 0, 3).reshape(inputs * plan.in_channels, -1)
-        y: Tensor = (x.flatten(1) @ matrix).reshape(len(x), outputs, plan.out_channels)
-        return y
+    def run(x: Tensor, weight: Tensor) -> Tensor:
+        # A compiled function takes any number of inputs, so one way for all.
+        chosen = usual if way or torch.compiler.is_compiling() else plan.way(len(x))
+        if chosen not in made:
+            made[chosen] = WAYS[chosen](plan)
+        return made[chosen](x, weight)
 
     def apply(x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
         *bias, n = rest
         batch = x.shape[: x.ndim - 1 - plan.dom]
-        flat = x.reshape(-1, plan.numbers.shape[1], x.shape[-1])
+        flat = x.reshape(math.prod(batch), inputs, x.shape[-1])
         flat, weight = _matched(flat, weight)
-        weight = weight * constants("scales", weight, lambda: plan.scales())[:, None, None]
-        y = (sums if plan.way == "sums" else dense)(flat, weight)
-        y = y.reshape(*batch, *(n,) * plan.cod, weight.shape[1])
-        return _biased(y, bias, plan, constants)
+        y = run(flat, weight * scales("scales", weight))
+        return biased(y.reshape(*batch, *(n,) * plan.cod, plan.out_channels), bias)
 
     return apply
 
 
-def graph_kernel(plan: GraphPlan) -> Callable[..., Tensor]:
+def _by_sums(plan: OrbitPlan) -> Callable[[Tensor, Tensor], Tensor]:
+    """Add up what each orbit joins to each output, then mix channels."""
+    order = np.argsort(plan.numbers, axis=1, kind="stable").astype(np.int32)
+    alike = plan.alike
+    # Outputs that are treated alike come together, their sums in the order of the orbits of pairs.
+    outputs = np.concatenate([inside.reshape(-1) for inside, _ in alike])
+    lengths = [
+        np.repeat(plan.terms[orbits], inside.shape[1], axis=0).reshape(-1)
+        for inside, orbits in alike
+    ]
+    starts = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int32)
+    bags = Bags(order[outputs].reshape(-1), starts, plan.numbers.shape[1])
+    known = Constants({f"orbits{i}": orbits for i, (_, orbits) in enumerate(alike)})
+    back = Constants({"back": np.argsort(outputs)})
+    shapes = [(*inside.shape, orbits.shape[1]) for inside, orbits in alike]
+    moved = not np.array_equal(outputs, np.arange(len(outputs)))
+
+    def sums(x: Tensor, weight: Tensor) -> Tensor:
+        summed, parts, start = bags(x.movedim(1, 0)), [], 0
+        for i, (classes, count, orbits) in enumerate(shapes):
+            end = start + classes * count * orbits
+            part = summed[start:end].reshape(classes, count, orbits, *x.shape[::2])
+            mixed = weight[known(f"orbits{i}", x)]  # (classes, orbits, out, in)
+            part = torch.einsum("giozc,goyc->zgiy", part, mixed)
+            parts.append(part.reshape(x.shape[0], classes * count, plan.out_channels))
+            start = end
+        y = torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+        return y.index_select(1, back("back", x)) if moved else y
+
+    return sums
+
+
+def _by_a_matrix(plan: OrbitPlan) -> Callable[[Tensor, Tensor], Tensor]:
+    """Write the weights out as one matrix."""
+    known = Constants({"numbers": plan.numbers})
+    outputs, inputs = plan.numbers.shape
+    i, o = plan.in_channels, plan.out_channels
+
+    def dense(x: Tensor, weight: Tensor) -> Tensor:
+        rows = weight.transpose(1, 2).reshape(len(weight), i * o)
+        written = embedding(known("numbers", x), rows).reshape(outputs, inputs, i, o)
+        matrix = written.permute(1, 2, 0, 3).reshape(inputs * i, outputs * o)
+        return (x.flatten(1) @ matrix).reshape(x.shape[0], outputs, o)
+
+    return dense
+
+
+WAYS: dict[Way, Callable[[OrbitPlan], Callable[[Tensor, Tensor], Tensor]]]
+WAYS = {"sums": _by_sums, "dense": _by_a_matrix}
+
+
+@dataclass(frozen=True, slots=True)
+class _Contraction:
+    """A join with one tensor of features, ready to run."""
+
+    out: str
+    source: str
+    constant: str | None
+    equation: str
+    done: bool
+    """Whether the source is not needed any more."""
+    needed: bool
+    """Whether a later step reads the result."""
+
+    def __call__(self, known: dict[str, Tensor], constants: Constants) -> Tensor:
+        source = known.pop(self.source) if self.done else known[self.source]
+        if self.constant is None:
+            return torch.einsum(self.equation, source)
+        return torch.einsum(self.equation, source, constants(self.constant, source))
+
+
+@dataclass(frozen=True, slots=True)
+class _Addition:
+    """A row, ready to run: ``y += weight[number]`` applied to the channels of a tensor."""
+
+    number: int
+    axes: tuple[int, ...]
+    """The axes of the tensor in the order of the outputs, batch and channels included."""
+    repeated: tuple[int, ...]
+    """Where it gets a new axis, along which it is the same."""
+    diagonals: tuple[tuple[int, int], ...]
+    """The axes of y that are taken together, one pair after the other."""
+
+    def __call__(self, y: Tensor, source: Tensor, weight: Tensor) -> None:
+        mixed = (source @ weight[self.number].T).permute(self.axes)
+        for axis in self.repeated:
+            mixed = mixed.unsqueeze(axis)
+        for one, other in self.diagonals:
+            y = y.diagonal(dim1=one, dim2=other).movedim(-1, one)
+        y.add_(mixed)
+
+
+def graph_kernel(plan: GraphPlan) -> Kernel:
     """The function (x, weight[, bias], n) -> y of a plan by bilabelled graphs."""
-    constants = _Constants()
-    degree = max(plan.hom.group.host.degree, 1)  # type: ignore[attr-defined]
-
-    def constant(name: str, like: Tensor) -> Tensor:
-        # Divided by the degree, so that long paths neither grow nor vanish.
-        scale = 1 / degree if name.startswith("A") else 1.0
-        found: Tensor = constants(name, like, lambda: plan.constants[name] * scale)
-        return found
-
-    def joined(step: Join, known: dict[str, Tensor]) -> Tensor:
-        operands: list[Any] = []
-        for name, axes in step.operands:
-            tensor = known[name] if name in known else constant(name, known["x"])
-            lead = [0] if known_features[name] else []
-            operands += [tensor, [*lead, *(v + 2 for v in axes), *([1] if lead else [])]]
-        out = [v + 2 for v in step.keep]
-        places = {v: i for i, v in enumerate(dict.fromkeys(v for o in operands[1::2] for v in o))}
-        operands[1::2] = [[places[v] for v in o] for o in operands[1::2]]
-        ends = [0, *out, 1] if step.features else out
-        result: Tensor = torch.einsum(*operands, [places[v] for v in ends])
-        return result
-
-    known_features = dict.fromkeys(plan.constants, False) | {"x": True}
-    known_features |= {step.out: step.features for step in plan.steps}
-    last = {name: i for i, step in enumerate(plan.steps) for name, _ in step.operands}
-    wanted: dict[str, list[int]] = {}
+    constants = Constants(plan.scaled.constants)
+    factors = Constants({"factors": plan.factors()[:, None, None]})
+    steps = [_contraction(plan, i) for i, step in enumerate(plan.steps) if step.features]
+    additions: dict[str, list[_Addition]] = {}
     for number, row in enumerate(plan.rows):
-        wanted.setdefault(row.source, []).append(number)
+        additions.setdefault(row.source, []).append(_addition(number, row))
+    biased = _biased(plan)
 
     def apply(x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
         *bias, n = rest
         batch = x.shape[: x.ndim - 1 - plan.dom]
-        flat = x.reshape(-1, *x.shape[len(batch) :])
+        flat = x.reshape(math.prod(batch), *x.shape[len(batch) :])
         flat, weight = _matched(flat, weight)
-        weight = weight * constants("factors", weight, lambda: plan.factors())[:, None, None]
+        weight = weight * factors("factors", weight)
         known = {"x": flat}
         # Like a mixed tensor, so that vmap over input or weights carries over to it.
         y = (flat.flatten(1)[:, :1, None] * weight[:1, :, 0]).new_zeros(
-            (len(flat), *(n,) * plan.cod, weight.shape[1])
+            (flat.shape[0], *(n,) * plan.cod, plan.out_channels)
         )
-        for i, out in enumerate(("x", *(step.out for step in plan.steps))):
-            if i:
-                step = plan.steps[i - 1]
-                known[out] = joined(step, known)
-                for name in {name for name, _ in step.operands if last[name] == i - 1}:
-                    if name != "x":
-                        known.pop(name, None)
-            for number in wanted.get(out, ()):
-                y = _added(y, known[out] @ weight[number].T, plan.rows[number])
-        y = y.reshape(*batch, *y.shape[1:])
-        return _biased(y, bias, plan, constants)
+        for add in additions.get("x", ()):
+            add(y, flat, weight)
+        for step in steps:
+            found = step(known, constants)
+            for add in additions.get(step.out, ()):
+                add(y, found, weight)
+            if step.needed:
+                known[step.out] = found
+        return biased(y.reshape(*batch, *y.shape[1:]), bias)
 
     return apply
 
 
-def _added(y: Tensor, mixed: Tensor, row: Row) -> Tensor:
-    """y, with what a row makes of a tensor whose channels are mixed."""
+def _contraction(plan: GraphPlan, i: int) -> _Contraction:
+    step = plan.steps[i]
+    (source,) = (name for name, _ in step.operands if plan.has_features(name))
+    later = {name for one in plan.steps[i + 1 :] for name, _ in one.operands}
+    constant = plan.scaled.names[i]
+    equation = _equation(step, source)
+    return _Contraction(
+        step.out, source, constant, equation, source not in later, step.out in later
+    )
+
+
+def _equation(step: Join, source: str) -> str:
+    """A join as an equation of ``einsum``: the tensor of features first, batch z, channels c."""
+    letters = iter(ascii_lowercase.replace("z", "").replace("c", ""))
+    names: dict[int, str] = {}
+    for _, axes in step.operands:
+        for v in axes:
+            if v not in names:
+                names[v] = next(letters)
+    operands = sorted(step.operands, key=lambda operand: operand[0] != source)
+    words = ["".join(names[v] for v in axes) for _, axes in operands]
+    keep = "".join(names[v] for v in step.keep)
+    return f"z{','.join([f'{words[0]}c', *words[1:]])}->z{keep}c"
+
+
+def _addition(number: int, row: Row) -> _Addition:
     labels = tuple(dict.fromkeys(row.labels))
-    # Axes in the order of the outputs, and new ones for outputs over which it is repeated.
-    order = [row.keep.index(label) + 1 for label in labels if label in row.keep]
-    mixed = mixed.permute(0, *order, mixed.ndim - 1)
-    for place, label in enumerate(labels):
-        if label not in row.keep:
-            mixed = mixed.unsqueeze(place + 1)
-    return y + mixed if len(labels) == len(row.labels) else _on_diagonal(y, row.labels, mixed)
+    kept = [row.keep.index(label) + 1 for label in labels if label in row.keep]
+    repeated = tuple(place + 1 for place, label in enumerate(labels) if label not in row.keep)
+    return _Addition(number, (0, *kept, len(row.keep) + 1), repeated, _diagonals(row.labels))
 
 
-def _on_diagonal(y: Tensor, labels: tuple[int, ...], source: Tensor) -> Tensor:
-    """y, with the source added where outputs of equal label have equal indices."""
-    view, left = y, list(labels)
+def _diagonals(labels: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    left, pairs = list(labels), []
     while len(left) > len(set(left)):
-        b = next(b for b, label in enumerate(left) if label in left[:b])
-        a = left.index(left[b])
-        view = view.diagonal(dim1=a + 1, dim2=b + 1).movedim(-1, a + 1)
-        del left[b]
-    view.add_(source)
-    return y
+        other = next(b for b, label in enumerate(left) if label in left[:b])
+        pairs.append((left.index(left[other]) + 1, other + 1))
+        del left[other]
+    return tuple(pairs)
 
 
 def _matched(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Both in one dtype: under autocast, the one it is set to."""
-    if torch.is_autocast_enabled(x.device.type):
+    if casting(x) and not x.dtype == weight.dtype == torch.float64:
         dtype = torch.get_autocast_dtype(x.device.type)
         return x.to(dtype), weight.to(dtype)
     return x, weight
 
 
-def _biased(
-    y: Tensor, bias: list[Tensor], plan: OrbitPlan | GraphPlan, constants: _Constants
-) -> Tensor:
-    if not bias:
-        return y
-    rows = constants("outputs", y, lambda: plan.outputs.astype(np.int64))
-    return y + bias[0].to(y.dtype)[rows].reshape(*y.shape[y.ndim - 1 - plan.cod : -1], -1)
+def casting(x: Tensor) -> bool:
+    """Whether autocast is on where a tensor is."""
+    return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
 
 
-def kernel(plan: OrbitPlan | GraphPlan) -> Callable[..., Tensor]:
+def _biased(plan: OrbitPlan | GraphPlan) -> Callable[[Tensor, Sequence[Tensor]], Tensor]:
+    """What adds the bias, if there is one."""
+    known = Constants({"outputs": plan.outputs.astype(np.int64)})
+
+    def biased(y: Tensor, bias: Sequence[Tensor]) -> Tensor:
+        if not bias:
+            return y
+        added = bias[0].to(y.dtype)[known("outputs", y)]
+        return y + added.reshape(*y.shape[y.ndim - 1 - plan.cod : -1], y.shape[-1])
+
+    return biased
+
+
+def kernel(plan: OrbitPlan | GraphPlan) -> Kernel:
     """The function (x, weight[, bias], n) -> y of a plan."""
     return orbit_kernel(plan) if isinstance(plan, OrbitPlan) else graph_kernel(plan)

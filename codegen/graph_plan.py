@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import permutations
 from typing import Any, ClassVar
@@ -25,16 +26,20 @@ from tannaka.category.automorphisms import Aut
 from tannaka.category.hom import Hom
 from tannaka.category.orbitals import Orbit
 from tannaka.codegen.notation import Reduce, indices
-from tannaka.codegen.orbit_plan import BATCH, GEMM, STREAM
+from tannaka.codegen.orbit_plan import BATCH, FLOP, LAUNCH
+from tannaka.codegen.scaled import INPUT, Scaled, scaled
 from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.errors import PlanError, SizeError
 from tannaka.diagrams.partition import restricted_growth
 
 MAX_TENSOR = 2**28
 """Most entries, for one channel of one input, of a tensor on the way."""
-INPUT = "x"
+MOVE = 6e-10
+"""Seconds for each entry of a tensor as large as input or output, as in ``orbit_plan``."""
 Factor = tuple[str, tuple[int, ...]]
 """A tensor by its name, and an index for each of its axes."""
+Path = Sequence[Sequence[int]]
+"""Which operands are joined in each step; the result goes to the end of those left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,14 @@ class GraphPlan:
         rows = tuple(map(lowering.row, self.basis))
         return tuple(lowering.steps), rows
 
+    def has_features(self, name: str) -> bool:
+        """Whether a tensor depends on the input."""
+        return name in self._featured
+
+    @cached_property
+    def _featured(self) -> frozenset[str]:
+        return frozenset({INPUT, *(step.out for step in self.steps if step.features)})
+
     def terms(self) -> list[int]:
         """The most homomorphisms that a graph sums for one output."""
         group, l = self._group, self.cod
@@ -163,47 +176,59 @@ class GraphPlan:
     def _values(self, graph: BilabelledGraph) -> NDArray[Any]:
         return self._group.basis_values(self.dom, self.cod)[graph]
 
-    def scales(self) -> NDArray[np.float64]:
-        """What each graph's matrix is multiplied by: one over the most terms it sums, for a mean.
-
-        Where adjacency matrices are divided by the largest degree on the way, as they are when
-        applied, :meth:`factors` makes up for it.
-        """
-        if self.reduce == "sum":
-            return np.ones(len(self.basis))
-        return np.array([float(1 / t) if t < 2**900 else 0.0 for t in self.terms()])
+    @cached_property
+    def scaled(self) -> Scaled:
+        """The steps with constants such that no tensor on the way grows or vanishes."""
+        return scaled(self.steps, self.constants, self._group.n, self.dom)
 
     def factors(self) -> NDArray[np.float64]:
-        """What the result of each graph is multiplied by, adjacency divided by the degree on the way."""
-        degree = max(self._group.host.degree, 1)
-        terms = self.terms() if self.reduce == "mean" else [1] * len(self.basis)
-        return np.array(
-            [degree ** _edges(graph) / t for graph, t in zip(self.basis, terms, strict=True)]
-        )
+        """What the weight of each graph is multiplied by where the scaled steps run.
+
+        Raises SizeError where a graph counts more homomorphisms than a float holds.
+        """
+        found, powers = [], self.scaled.exponents
+        for row, t in zip(self.rows, self._divisors, strict=True):
+            power = Fraction(2) ** powers[row.source]
+            try:
+                found.append(float(power / t))
+            except OverflowError:
+                raise SizeError(
+                    f"{self.hom}: a graph of the basis counts about 2^{powers[row.source]} "
+                    "homomorphisms, more than a float holds; reduce='mean' divides by them"
+                ) from None
+        return np.array(found)
+
+    @cached_property
+    def _divisors(self) -> list[int]:
+        return self.terms() if self.reduce == "mean" else [1] * len(self.basis)
 
     def flops(self, batch: int = 1) -> int:
-        """Floating-point operations, a multiply-add is 2."""
+        """Floating-point operations, a multiply-add is 2; of what runs for each input."""
         n, total = self._group.n, 0
         for step in self.steps:
-            width = len({i for _, axes in step.operands for i in axes})
-            total += 2 * n**width * (self.in_channels * batch if step.features else 1)
+            if step.features:
+                width = len({i for _, axes in step.operands for i in axes})
+                operations = len(step.operands) - 1 + (width > len(step.keep))
+                total += operations * n**width * self.in_channels
         for row in self.rows:
-            total += 2 * n ** len(row.keep) * self.in_channels * self.out_channels * batch
-        return int(total)
+            total += 2 * n ** len(row.keep) * self.in_channels * self.out_channels
+            total += n ** len(set(row.labels)) * self.out_channels
+        return int(total) * batch
 
     def seconds(self, batch: int = BATCH) -> float:
         """What the model takes this to cost; only ratios mean anything."""
-        n, moved = self._group.n, 0
-        for step in self.steps:
-            if step.features:
-                moved += 4 * 2 * n ** len(step.keep) * self.in_channels * batch
-        return self.flops(batch) / GEMM + moved / STREAM + 2e-5 * len(self.steps)
+        steps = len(self.steps) + 2 * len(self.rows)
+        entries: float = self._group.n ** max(self.dom, self.cod) * self.in_channels * batch
+        launches = LAUNCH / 3 * (len(self.steps) + len(self.rows))
+        return launches + FLOP * self.flops(batch) + MOVE * steps * entries
 
     def signature(self) -> str:
         """Which basis the weights belong to, as text that a state dict carries."""
+        host = self._group.host
+        edges = sorted(map(repr, host.edges))
+        known = [host.n, host.directed, edges, [repr(colour) for colour in host.colours]]
         rows = [str(graph) for graph in self.basis]
-        host = json.dumps([rows, sorted(map(repr, self._group.host.edges))])
-        digest = hashlib.sha256(host.encode()).hexdigest()[:16]
+        digest = hashlib.sha256(json.dumps([rows, known]).encode()).hexdigest()[:16]
         return (
             f"tannaka 1: order {self.dom} -> {self.cod}, {len(self.basis)} + "
             f"{len(self.bias_basis or ())} bilabelled graphs, reduce={self.reduce}, sha256 {digest}"
@@ -213,19 +238,21 @@ class GraphPlan:
         """The bound b for which weights drawn from (-b, b) preserve variance on average."""
         del n
         group = self._group
-        terms = self.terms() if self.reduce == "mean" else [1] * len(self.basis)
         sizes = [orbit.size for orbit in group.orbit_space(self.dom, self.cod)]
-        total = 0.0
-        for graph, t in zip(self.basis, terms, strict=True):
+        total = Fraction(0)
+        for graph, t in zip(self.basis, self._divisors, strict=True):
             squares = sum(int(v) ** 2 * s for v, s in zip(self._values(graph), sizes, strict=True))
-            total += squares / t**2 / group.n**self.cod
-        return math.sqrt(3 / (self.in_channels * total)) if total else 0.0
+            total += Fraction(squares, t**2 * group.n**self.cod)
+        return math.sqrt(float(Fraction(3, self.in_channels) / total)) if total else 0.0
 
     def matrix(self, row: int, n: int) -> NDArray[np.float64]:
         """The matrix that a row of the weight multiplies, scaled."""
         del n
-        t = self.terms()[row] if self.reduce == "mean" else 1
-        return (self._group.matrix(self.basis[row]) / t).astype(np.float64)
+        divisor, group = self._divisors[row], self._group
+        entries = np.array([int(v) / divisor for v in self._values(self.basis[row])])
+        numbers = group.labels(self.cod + self.dom)
+        found: NDArray[np.float64] = entries[numbers.reshape(group.n**self.cod, -1)]
+        return found
 
     def __str__(self) -> str:
         group = self._group
@@ -234,9 +261,10 @@ class GraphPlan:
             f"{self.out_channels}, {len(self.basis)} bilabelled graphs, reduce={self.reduce}"
         )
         lines = [f"  {step}" for step in self.steps]
-        for number, row in enumerate(self.rows):
+        for number, (row, t) in enumerate(zip(self.rows, self._divisors, strict=True)):
             at, out = indices(row.keep), indices(row.labels)
-            lines.append(f"  y[{out}] += W{number} {row.source}[{at}]  # {self.basis[number]}")
+            weight = f"W{number}/{t}" if t > 1 else f"W{number}"
+            lines.append(f"  y[{out}] += {weight} {row.source}[{at}]  # {self.basis[number]}")
         return "\n".join([head, *lines, f"  flops per input: {self.flops():,}"])
 
 
@@ -257,11 +285,8 @@ class _Lowering:
         source = self._joined(graph, [source], tuple(v for v in inputs if v in kept))
         operands = [source, *pieces]
         for chosen in self._path(operands, graph):
-            taken = [operands[i] for i in chosen]
-            operands = [piece for i, piece in enumerate(operands) if i not in chosen]
-            needed = {*graph.outputs, *(v for piece in operands for v in piece.axes)}
-            axes = dict.fromkeys(v for piece in taken for v in piece.axes)
-            operands.append(self._joined(graph, taken, tuple(v for v in axes if v in needed)))
+            taken, operands, keep = _taken(operands, graph, chosen)
+            operands.append(self._joined(graph, taken, keep))
         (found,) = operands
         if found.edges != frozenset(range(len(pieces))) or not found.features:
             raise PlanError(f"({graph}) was not contracted whole")
@@ -269,29 +294,39 @@ class _Lowering:
         at = dict(zip(graph.outputs, labels, strict=True))
         return Row(found.name, labels, tuple(at[v] for v in found.axes))
 
-    def _path(self, operands: Sequence[_Piece], graph: BilabelledGraph) -> Iterator[Sequence[int]]:
+    def _path(self, operands: Sequence[_Piece], graph: BilabelledGraph) -> Path:
+        """Which operands to join, one step after the other."""
+        if len(operands) == 1:
+            return []
+        path = self._searched(operands, graph, alike=False)
+        most = max(2, graph.dom, graph.cod)
+        if _widest(operands, graph, path) > most:
+            # Products of host matrices are cheap, but these would be larger than input and output.
+            other = self._searched(operands, graph, alike=True)
+            return min(path, other, key=lambda one: _widest(operands, graph, one))
+        return path
+
+    def _searched(self, operands: Sequence[_Piece], graph: BilabelledGraph, *, alike: bool) -> Path:
+        """A path of low cost; with ``alike`` host matrices count as if they had channels too."""
         import opt_einsum
 
-        if len(operands) == 1:
-            return
         channel = graph.vertices
         shapes, terms = [], []
         for piece in operands:
-            shapes.append((self.n,) * len(piece.axes) + (BATCH * self.channels,) * piece.features)
-            terms.append([*piece.axes, *[channel] * piece.features])
+            wide = alike or piece.features
+            shapes.append((*(self.n,) * len(piece.axes), *(BATCH * self.channels,) * wide))
+            terms.append([*piece.axes, *[channel] * wide])
         present = {v for piece in operands for v in piece.axes}
         terms.append([*(v for v in dict.fromkeys(graph.outputs) if v in present), channel])
         # What is written costs more than what is multiplied.
         few = len(operands) < 10
         search = opt_einsum.DynamicProgramming(minimize="combo-64") if few else "greedy"
         *read, written = ("".join(map(opt_einsum.get_symbol, term)) for term in terms)
-        path, _ = opt_einsum.contract_path(
-            f"{','.join(read)}->{written}",
-            *shapes,
-            shapes=True,
-            optimize=search,
+        found, _ = opt_einsum.contract_path(
+            f"{','.join(read)}->{written}", *shapes, shapes=True, optimize=search
         )
-        yield from path
+        path: Path = found
+        return path
 
     def _joined(self, graph: BilabelledGraph, taken: list[_Piece], keep: tuple[int, ...]) -> _Piece:
         while len(taken) > 2:
@@ -328,6 +363,28 @@ class _Piece:
     features: bool
 
 
+def _taken(
+    operands: Sequence[_Piece], graph: BilabelledGraph, chosen: Sequence[int]
+) -> tuple[list[_Piece], list[_Piece], tuple[int, ...]]:
+    """What one step joins, what it leaves, and the vertices that are needed after it."""
+    taken = [operands[i] for i in chosen]
+    left = [piece for i, piece in enumerate(operands) if i not in chosen]
+    needed = {*graph.outputs, *(v for piece in left for v in piece.axes)}
+    axes = dict.fromkeys(v for piece in taken for v in piece.axes)
+    return taken, left, tuple(v for v in axes if v in needed)
+
+
+def _widest(operands: Sequence[_Piece], graph: BilabelledGraph, path: Path) -> int:
+    """The most axes of a tensor without features that a path goes through."""
+    widest = 0
+    for chosen in path:
+        taken, left, keep = _taken(operands, graph, chosen)
+        features = any(piece.features for piece in taken)
+        operands = [*left, _Piece("", keep, frozenset(), features)]
+        widest = max(widest, 0 if features else len(keep))
+    return widest
+
+
 def _pieces(graph: BilabelledGraph) -> Iterator[_Piece]:
     """A factor for each edge and colour of a graph."""
     number = 0
@@ -341,11 +398,6 @@ def _pieces(graph: BilabelledGraph) -> Iterator[_Piece]:
     for v, kind in graph.colours:
         yield _Piece(f"is_{kind}", (v,), frozenset([number]), False)
         number += 1
-
-
-def _edges(graph: BilabelledGraph) -> int:
-    """How many adjacency matrices a graph multiplies."""
-    return sum(edge[0] != edge[1] for edge in graph.edges)
 
 
 def _canonical(

@@ -16,8 +16,9 @@ from tannaka.category.hom import Hom
 from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.build import build
 from tannaka.codegen.choose import AnyPlan, Basis, plan_layer
-from tannaka.codegen.execute import kernel
+from tannaka.codegen.execute import casting, kernel
 from tannaka.codegen.notation import Reduce, shape
+from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.codegen.plan import Plan
 from tannaka.diagrams.errors import BasisMismatchError
 
@@ -30,13 +31,21 @@ class EquivariantLinear(nn.Module):
     Hom_G(V^k, V^l) of ``weight[i]`` applied to the channels of D applied to the input, plus the
     same with the diagrams of Hom_G(V^0, V^l) and the bias.
 
-    * ``weight``: (dimension, out_channels, in_channels), row i for ``hom.basis()[i]``
+    * ``weight``: (dimension, out_channels, in_channels), row i for ``hom.basis()[i]``, or for
+      ``hom.basis("orbit")[i]`` in layers with a weight for each orbit
     * ``bias``: (bias_dimension, out_channels), row i for ``Hom(G, 0, l).basis()[i]``; None without,
       and where that space is 0, as for O(n) with l odd
 
     With ``reduce="mean"`` each diagram is divided by the number of terms that it sums, so that
     weights mean the same at every n; the bias is never scaled. Where no map but 0 commutes with the
     group (O(n) with k + l odd) the weight is empty, the layer is that map, and building it warns.
+
+    Automorphism groups of graphs and other permutation groups have a basis of orbits of index
+    tuples, ``basis="orbit"``: weights are the entries of the matrix. Automorphism groups have one of
+    bilabelled graphs too, ``basis="diagram"``: their weights are applied by contraction with the
+    adjacency matrix, and nothing of size n^(k+l) is formed. ``"auto"`` takes orbits, unless they are
+    too many pairs to list or clearly slower; a state dict fits one basis only. The bias of these
+    layers has a row for each orbit of output indices in either.
 
     Raises TypeError and ValueError at construction for a group, orders, channels or reduction that
     make no sense, BackendError for an unknown backend; when called, ValueError for an input of
@@ -158,8 +167,7 @@ class EquivariantLinear(nn.Module):
                 f"{self.group} {self.in_order} -> {self.out_order} expects an input of shape "
                 f"{shape(self.in_order, self.in_channels, n)}, channels last, got {tuple(x.shape)}"
             )
-        casting = x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
-        if x.dtype != self.weight.dtype and not (casting and x.is_floating_point()):
+        if x.dtype != self.weight.dtype and not (casting(x) and x.is_floating_point()):
             raise TypeError(
                 f"the input is {x.dtype}, the layer {self.weight.dtype}: "
                 "convert one of them with .to(dtype)"
@@ -177,6 +185,8 @@ class EquivariantLinear(nn.Module):
         n = self.group.n
         functor.check_size(self.in_channels * self.out_channels, n, self.in_order, self.out_order)
         weight = self.weight.detach().cpu().to(torch.float64).numpy()
+        if isinstance(self.plan, OrbitPlan):
+            return torch.from_numpy(self.plan.written(weight)).to(self.weight)
         shape = (self.out_channels, n**self.out_order, self.in_channels, n**self.in_order)
         total = np.zeros(shape)
         for number, row in enumerate(weight):
@@ -214,7 +224,7 @@ class EquivariantLinear(nn.Module):
         if theirs not in (None, ours):
             raise BasisMismatchError(
                 f"{key}: the state dict was saved for the basis {theirs!r}, this layer has "
-                f"{ours!r}: build it with the same orders, diagrams, reduction and bias"
+                f"{ours!r}: build it with the same group, orders, basis, reduction and bias"
             )
         super()._load_from_state_dict(state_dict, prefix, *args)
 

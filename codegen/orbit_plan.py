@@ -26,12 +26,24 @@ from tannaka.diagrams.errors import SizeError
 
 MAX_PAIRS = 2**24
 """Most pairs of an output and an input index that are listed by their orbits."""
-GEMM = 4e10
-"""Flops a second of a matrix product, of which the model takes ratios only."""
-STREAM = 8e9
-"""Bytes a second of reading and writing."""
+MAX_WRITTEN = 2**29
+"""Most entries of a matrix of weights that is written out."""
 BATCH = 8
-"""How many inputs at once a layer is priced for."""
+"""How many inputs at once a layer is priced for, where that is not known."""
+# Seconds to train on one core in float32, forward and backward, fitted to some 190 layers of all
+# sizes. Only their ratios matter.
+LAUNCH = 1e-4
+FLOP = 4.4e-11
+GATHER = 2.1e-10
+"""For each channel of an input that is added up."""
+SUM = 4.3e-9
+"""For each channel of a sum."""
+WRITE = 1.5e-9
+"""For each entry of a matrix of weights."""
+PAIR = 4.2e-8
+"""For each block of such a matrix."""
+WEIGHT = 4e-9
+"""For each weight that is looked up."""
 
 Way = Literal["sums", "dense"]
 
@@ -101,21 +113,43 @@ class OrbitPlan:
         return self._group.labels(self.cod).reshape(-1)
 
     @cached_property
-    def terms(self) -> NDArray[np.int64]:
-        """How many inputs each orbit joins to an output."""
-        first = np.unique(self.numbers, return_index=True)[1] // self.numbers.shape[1]
-        sizes = np.bincount(self.numbers.reshape(-1))
-        found: NDArray[np.int64] = sizes // np.bincount(self.outputs)[self.outputs[first]]
+    def owners(self) -> NDArray[np.int64]:
+        """The orbit of outputs that each orbit of pairs belongs to, in ascending order."""
+        pairs = self.numbers.reshape(-1)
+        first = np.empty(len(self.basis), dtype=np.int64)
+        first[pairs[::-1]] = np.arange(len(pairs))[::-1]
+        found: NDArray[np.int64] = self.outputs[first // self.numbers.shape[1]].astype(np.int64)
         return found
 
     @cached_property
-    def classes(self) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
-        """For each orbit of outputs: its output indices, and the orbits of pairs that have them."""
-        found = []
-        for number in range(int(self.outputs.max()) + 1):
-            inside = np.flatnonzero(self.outputs == number)
-            found.append((inside, np.unique(self.numbers[inside[0]]).astype(np.int64)))
-        return tuple(found)
+    def terms(self) -> NDArray[np.int64]:
+        """How many inputs each orbit joins to an output."""
+        sizes = np.bincount(self.numbers.reshape(-1))
+        found: NDArray[np.int64] = sizes // np.bincount(self.outputs)[self.owners]
+        return found
+
+    @cached_property
+    def alike(self) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
+        """Orbits of outputs of one size that have equally many orbits of pairs, taken together.
+
+        For each such set the output indices, of shape (orbits of outputs, size), and the orbits of
+        pairs that belong to them, of shape (orbits of outputs, count).
+        """
+        sizes, counts = np.bincount(self.outputs), np.bincount(self.owners)
+        inside = np.split(np.argsort(self.outputs, kind="stable"), np.cumsum(sizes)[:-1])
+        orbits = np.split(np.arange(len(self.owners)), np.cumsum(counts)[:-1])
+        shapes: dict[tuple[int, int], list[int]] = {}
+        for number, size in enumerate(zip(sizes.tolist(), counts.tolist(), strict=True)):
+            shapes.setdefault(size, []).append(number)
+        return tuple(
+            (np.stack([inside[i] for i in some]), np.stack([orbits[i] for i in some]))
+            for some in shapes.values()
+        )
+
+    @cached_property
+    def sums(self) -> int:
+        """How many sums there are: one for each output and each orbit that belongs to it."""
+        return sum(inside.size * orbits.shape[1] for inside, orbits in self.alike)
 
     def scales(self) -> NDArray[np.float64]:
         """What each orbit's matrix is multiplied by: one over how many terms it sums, for a mean."""
@@ -125,22 +159,37 @@ class OrbitPlan:
         """Floating-point operations, a multiply-add is 2."""
         if way == "dense":
             return 2 * self.numbers.size * self.in_channels * self.out_channels * batch
-        rows = sum(len(inside) * len(orbits) for inside, orbits in self.classes)
-        mixed = 2 * rows * self.in_channels * self.out_channels
+        mixed = 2 * self.sums * self.in_channels * self.out_channels
         return (mixed + self.numbers.size * self.in_channels) * batch
 
     def seconds(self, way: Way, batch: int = BATCH) -> float:
         """What the model takes each way to cost; only ratios mean anything."""
         pairs, c, o = self.numbers.size, self.in_channels, self.out_channels
+        weights = len(self.owners) * c * o
         if way == "dense":
-            return self.flops(way, batch) / GEMM + 4 * 3 * pairs * c * o / STREAM
-        moved = 4 * (pairs + 2 * sum(len(i) * len(r) for i, r in self.classes)) * c * batch
-        return self.flops(way, batch) / GEMM + moved / STREAM
+            fixed = LAUNCH + pairs * (PAIR + WRITE * c * o) + weights * WEIGHT / 2
+            return fixed + FLOP * self.flops(way, batch)
+        fixed = LAUNCH * (1 + len(self.alike)) + weights * WEIGHT
+        return (
+            fixed + FLOP * self.flops(way, batch) + (GATHER * pairs + SUM * self.sums) * c * batch
+        )
 
-    @cached_property
-    def way(self) -> Way:
-        """The cheaper way."""
-        return "sums" if self.seconds("sums") <= self.seconds("dense") else "dense"
+    def way(self, batch: int = BATCH) -> Way:
+        """The cheaper way for so many inputs; written weights pay once there are some of them."""
+        if self.numbers.size * self.in_channels * self.out_channels > MAX_WRITTEN:
+            return "sums"
+        return "sums" if self.seconds("sums", batch) <= self.seconds("dense", batch) else "dense"
+
+    def _ways(self) -> tuple[Way, int, Way]:
+        """The way for one input, for how many at most, and the way from there on."""
+        first, last = self.way(1), self.way(2**40)
+        if first == last:
+            return first, 2**40, last
+        most, more = 1, 2**40
+        while more - most > 1:
+            middle = (most + more) // 2
+            most, more = (middle, more) if self.way(middle) == first else (most, middle)
+        return first, most, last
 
     def signature(self) -> str:
         """Which basis the weights belong to, as text that a state dict carries."""
@@ -166,17 +215,26 @@ class OrbitPlan:
         found: NDArray[np.float64] = (self.numbers == row) * self.scales()[row]
         return found
 
+    def written(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The layer's matrix, of shape (out_channels, n**l, in_channels, n**k)."""
+        scaled: NDArray[np.float64] = weight * self.scales()[:, None, None]
+        return scaled[self.numbers].transpose(2, 0, 3, 1)
+
     def __str__(self) -> str:
         n, k, l = self._group.n, self.dom, self.cod
-        rows = sum(len(inside) * len(orbits) for inside, orbits in self.classes)
-        words = {
-            "sums": f"{self.reduce}s over {rows:,} sets of inputs, one for each output and orbit; "
-            f"then {len(self.classes)} matrix products, one for each orbit of outputs",
+        products = f"{len(self.alike)} matrix product{'s' * (len(self.alike) > 1)}"
+        words: dict[Way, str] = {
+            "sums": f"{self.reduce}s over {self.sums:,} sets of inputs, one for each output and orbit; "
+            f"then {products}",
             "dense": f"one matrix product with the {n}^{l} x {n}^{k} weights written out",
         }
-        return (
+        first, most, last = self._ways()
+        lines = [f"  {words[first]}"]
+        if first != last:
+            lines = [f"  up to {most:,} inputs: {words[first]}", f"  for more: {words[last]}"]
+        head = (
             f"{self._group}, order {k} -> {l}, channels {self.in_channels} -> {self.out_channels}, "
-            f"{len(self.basis)} orbits, reduce={self.reduce}\n"
-            f"  {words[self.way]}\n"
-            f"  flops per input: sums {self.flops('sums'):,}, dense {self.flops('dense'):,}"
+            f"{len(self.basis)} orbits, reduce={self.reduce}"
         )
+        flops = f"sums {self.flops('sums'):,}, dense {self.flops('dense'):,}"
+        return "\n".join([head, *lines, f"  flops per input: {flops}"])
