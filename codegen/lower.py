@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from tannaka.category.groups import MatrixGroup
 from tannaka.category.hom import Hom
+from tannaka.category.permutations import PermutationGroup
 from tannaka.codegen.notation import Reduce
 from tannaka.codegen.plan import INPUT, Contract, Embed, Mix, Plan, Step, Zeros, renamed
 from tannaka.codegen.trace import axes_of, verify
@@ -72,6 +73,11 @@ def lower(
 def check_deltas(hom: Hom, way_out: str = "") -> None:
     """Raise BackendError unless every basis diagram is a product of deltas: others are not compiled."""
     group = hom.group
+    if isinstance(group, PermutationGroup):
+        raise BackendError(
+            f"{hom}: no source text is written for layers of {group} yet; "
+            "tn.nn.EquivariantLinear runs them"
+        )
     if not isinstance(group, MatrixGroup) or not group.deltas:
         reason = "typed axes" if not isinstance(group, MatrixGroup) else "signs and forms"
     elif not all(isinstance(diagram, group.families[0]) for diagram in hom.basis()):
