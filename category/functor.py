@@ -127,17 +127,28 @@ def combination(
 ) -> NDArray[Any]:
     """The sum of the matrices ``entries(diagram)``, of this shape, with the coefficients of terms."""
     whole = all(value.denominator == 1 for value in terms.values())
-    # Entries of one diagram are -1, 0 or 1.
+    # Most diagrams have entries -1, 0 and 1; those that count homomorphisms, large ones too.
     fits = whole and sum(abs(value) for value in terms.values()) < 2**63
     check_entries(shape, each=8 if fits else OBJECT_BYTES)
-    if fits and len(terms) == 1:
-        ((diagram, value),) = terms.items()
-        single = entries(diagram)
-        return single if value == 1 else single * int(value)
     total = np.zeros(shape, dtype=np.int64 if fits else object)
+    bound = Fraction(0)
     for diagram, value in terms.items():
-        total += entries(diagram).astype(total.dtype) * (int(value) if whole else value)
+        part = entries(diagram)
+        if fits:
+            bound += abs(value) * largest(part)
+            fits = part.dtype != object and bound < 2**63
+            if not fits:
+                check_entries(shape, each=OBJECT_BYTES)
+                total = total.astype(object)
+            elif len(terms) == 1 and value == 1:
+                return part
+        total += part.astype(total.dtype) * (int(value) if whole else value)
     return total
+
+
+def largest(entries: NDArray[Any]) -> int:
+    """The largest absolute value of integers, 0 of none."""
+    return max(abs(int(entries.max())), abs(int(entries.min()))) if entries.size else 0
 
 
 def norm2(diagram: Diagram, n: int) -> int:

@@ -29,9 +29,10 @@ from tannaka.category import functor
 from tannaka.category.sparse import Entries, csr, nonzeros
 from tannaka.category.straightening import Sum, straightened
 from tannaka.category.walks import Walks
+from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import Diagram, natural
 from tannaka.diagrams.diagram import order as natural_order
-from tannaka.diagrams.errors import CompositionError
+from tannaka.diagrams.errors import CompositionError, SizeError
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import connected
 from tannaka.diagrams.spaces.enumeration import Enumeration
@@ -169,12 +170,22 @@ class Group(ABC):
     def sparse(self, f: Diagram | Morphism) -> scipy.sparse.csr_array:
         """The matrix as a SciPy array in compressed rows; of floats unless coefficients are whole.
 
-        Needs SciPy. Raises TypeError for diagrams of another group's family.
+        Needs SciPy. Raises TypeError for diagrams of another group's family, SizeError for whole
+        entries that 64 bits may not hold.
         """
         f = self._own(f)
         terms = f.at(*self.loops)
         whole = all(value.denominator == 1 for value in terms.values())
         parts = [self.nonzeros(diagram) for diagram in terms]
+        bound = sum(
+            abs(value) * functor.largest(entries)
+            for value, (_, _, entries) in zip(terms.values(), parts, strict=True)
+        )
+        if whole and bound >= 2**63:
+            raise SizeError(
+                f"64 bits may not hold the entries, up to {readable(int(bound))}, of ({f}): "
+                "group.matrix(f) has them exactly"
+            )
         values = [
             entries * (int(value) if whole else float(value))
             for value, (_, _, entries) in zip(terms.values(), parts, strict=True)
