@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tannaka.category.functor import check_entries
 from tannaka.category.homomorphisms import homomorphisms, homomorphisms_at
 from tannaka.category.hosts import Host
 from tannaka.category.orbitals import Orbit
@@ -17,7 +18,7 @@ from tannaka.category.permutations import PermutationGroup, kept
 from tannaka.category.portraits import names_of
 from tannaka.category.sparse import Entries
 from tannaka.category.spinning import spanning_graphs
-from tannaka.category.stabilisers import Stabiliser
+from tannaka.category.stabilisers import Images, Stabiliser
 from tannaka.category.straightening import Sum
 from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.diagram import Diagram, order
@@ -29,6 +30,8 @@ from tannaka.diagrams.spaces.listed import Listed
 from tannaka.diagrams.spaces.unions import Union
 
 _MOST_KEYS = 8
+MAX_INVERTED = 150
+"""Largest dimension at which the table of the basis is inverted once, and not solved each time."""
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -65,7 +68,12 @@ class Aut(PermutationGroup):
     ) -> None:
         host = graph if isinstance(graph, Host) else Host.of(graph, node_attr, edge_attr)
         object.__setattr__(self, "host", host)
-        super().__init__(host.stabiliser.generators, host.n)
+        object.__setattr__(self, "n", host.n)
+
+    @cached_property  # type: ignore[misc]
+    def permutations(self) -> tuple[Images, ...]:
+        """The generators that igraph finds, each as the tuple of its images."""
+        return self.stabiliser.generators
 
     @property
     def _key(self) -> Any:
@@ -97,7 +105,11 @@ class Aut(PermutationGroup):
         return Union(*spaces)
 
     def basis(self, k: int, l: int) -> Enumeration[Any]:
-        """Bilabelled graphs k -> l that are a basis, small ones first."""
+        """Bilabelled graphs k -> l that are a basis, small ones first.
+
+        They are grown, not picked from :meth:`diagrams`: their order is another, and where n is
+        very small some have more than n vertices.
+        """
         return self._basis(order("k", k), order("l", l))
 
     @kept
@@ -107,11 +119,26 @@ class Aut(PermutationGroup):
 
     @kept
     def _grown(self, k: int, l: int) -> list[tuple[BilabelledGraph, NDArray[Any]]]:
-        return spanning_graphs(self, k, l)
+        found = spanning_graphs(self, k, l)
+        for _, vector in found:
+            vector.flags.writeable = False
+        self._vectors.update(found)
+        return found
+
+    @cached_property
+    def _vectors(self) -> dict[BilabelledGraph, NDArray[Any]]:
+        """The values of graphs that are in a basis, which long paths do not give fast."""
+        return {}
 
     def values(self, diagram: Diagram) -> NDArray[Any]:
         """The entries of a diagram's matrix at the least tuple of each orbit, exactly."""
+        if isinstance(diagram, Orbit):
+            return super().values(diagram)
+        self.check(diagram)
         assert isinstance(diagram, BilabelledGraph)
+        known = self._vectors.get(diagram)
+        if known is not None:
+            return known
         at = self.representatives(diagram.top + diagram.bottom)
         places = (
             np.stack([at[:, block[0]] for block in diagram.blocks], axis=1)
@@ -125,7 +152,13 @@ class Aut(PermutationGroup):
         return found
 
     def rule(self, diagram: Any) -> Sum | None:
-        """Bilabelled graphs outside the basis, and orbits, as sums of basis graphs, exactly.
+        """A bilabelled graph outside the basis, or an orbit, as a sum of basis graphs, exactly."""
+        if diagram in self.basis(diagram.dom, diagram.cod):
+            return None
+        return self.morphism(diagram).at(self.n)
+
+    def morphism(self, f: Diagram | Morphism) -> Morphism:
+        """The same map as a sum of basis graphs, exactly; f is of bilabelled graphs or of orbits.
 
         >>> import networkx
         >>> square = Aut(networkx.cycle_graph(4))
@@ -133,12 +166,15 @@ class Aut(PermutationGroup):
         >>> print(square.morphism(edge >> edge))
         2 (0 | 1) - 2 (0 | 1 ; 0-1)
         """
-        basis = self.basis(diagram.dom, diagram.cod)
-        if diagram in basis:
-            return None
-        entries = self._entries_at_orbits(Morphism.of(diagram))
-        solved = self._solved(diagram.dom, diagram.cod, entries)
-        return {one: value for one, value in zip(basis, solved, strict=True) if value}
+        f = self._own(f)
+        basis = self.basis(f.dom, f.cod)
+        terms = f.at(self.n)
+        if all(diagram in basis for diagram in terms):
+            return Morphism(f.dom, f.cod, {(d, 0): c for d, c in terms.items()}, n=self.n)
+        # One system for the whole sum, however many terms it has.
+        found = self._solved(f.dom, f.cod, self._entries_at_orbits(f))
+        table = {(d, 0): c for d, c in zip(basis, found, strict=True)}
+        return Morphism(f.dom, f.cod, table, n=self.n)
 
     def _solved(self, k: int, l: int, entries: list[Fraction]) -> list[Fraction]:
         """The coefficients in the basis of a function with these entries at the least tuples."""
@@ -147,17 +183,25 @@ class Aut(PermutationGroup):
 
         size = len(entries)
         side = DomainMatrix([[QQ(e.numerator, e.denominator)] for e in entries], (size, 1), QQ)
-        found = (self._inverse(k, l) * side).to_list()
-        return [Fraction(int(x.numerator), int(x.denominator)) for (x,) in found]
+        if size <= MAX_INVERTED:
+            found = self._inverse(k, l) * side
+        else:
+            found = self._table(k, l).lu_solve(side)
+        return [Fraction(int(x.numerator), int(x.denominator)) for (x,) in found.to_list()]
 
     @kept
-    def _inverse(self, k: int, l: int) -> Any:
-        """Takes entries at the least tuples to coefficients in the basis; a SymPy matrix over Q."""
+    def _table(self, k: int, l: int) -> Any:
+        """The values of the basis, in columns, as a SymPy matrix over Q."""
         from sympy.polys.domains import QQ
         from sympy.polys.matrices import DomainMatrix
 
         rows = [[QQ(int(value)) for value in values] for _, values in self._grown(k, l)]
-        return DomainMatrix(rows, (len(rows), len(rows)), QQ).transpose().inv()
+        return DomainMatrix(rows, (len(rows), len(rows)), QQ).transpose()
+
+    @kept
+    def _inverse(self, k: int, l: int) -> Any:
+        """Takes entries at the least tuples to coefficients in the basis; a SymPy matrix over Q."""
+        return self._table(k, l).inv()
 
     def basis_values(self, k: int, l: int) -> dict[BilabelledGraph, NDArray[Any]]:
         """The entries of each basis graph's matrix at the least tuple of each orbit, exactly."""
@@ -167,8 +211,10 @@ class Aut(PermutationGroup):
         """The matrix of one diagram, of shape (n**cod, n**dom)."""
         if not isinstance(diagram, BilabelledGraph):
             return super().entries(diagram)
+        shape = (self.n**diagram.cod, self.n**diagram.dom)
+        check_entries(shape)
         rows, columns, values = self.nonzeros(diagram)
-        out = np.zeros((self.n**diagram.cod, self.n**diagram.dom), dtype=values.dtype)
+        out = np.zeros(shape, dtype=values.dtype)
         out[rows, columns] = values
         return out
 
@@ -177,6 +223,7 @@ class Aut(PermutationGroup):
         if not isinstance(diagram, BilabelledGraph):
             return super().nonzeros(diagram)
         self.check(diagram)
+        self.check_places(diagram)
         counts = homomorphisms(diagram, self.host)
         places = np.argwhere(counts)
         values = counts[tuple(places.T)]

@@ -86,8 +86,8 @@ class Hom:
     def basis(self, kind: str = "diagram") -> tuple[Any, ...]:
         """Diagrams whose matrices are a basis of this space, for every n, also n < k + l.
 
-        They keep the order of :meth:`diagrams`. Row i of a layer's weight belongs to the i-th.
-        ``basis("orbit")`` is :meth:`orbit_basis`, for S(n) and A(n).
+        They keep the order of :meth:`diagrams`, but for ``Aut(graph)``. Row i of a layer's weight
+        belongs to the i-th. ``basis("orbit")`` is :meth:`orbit_basis`, for groups of permutations.
         Raises SizeError for more than ten million; :attr:`independent` gives any one of them.
         """
         if kind == "orbit":
@@ -106,7 +106,7 @@ class Hom:
         return tuple(self.independent)
 
     def orbit_basis(self) -> tuple[Morphism, ...]:
-        """The orbit basis of S(n) and A(n): matrices of zeros and ones with disjoint entries.
+        """The orbit basis of a group of permutations: matrices of 0 and 1 with disjoint entries.
 
         For S(n), row i of this basis and of the diagram basis belong to one set partition.
         Raises ValueError for other groups, which have infinitely many orbits of indices.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from itertools import combinations, permutations
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,13 +23,13 @@ class Host:
     """A finite graph on the vertices 0 .. n-1, with colours where it has them.
 
     ``edges`` are (a, b, colour), None for no colour; from a to b where ``directed``, else a <= b.
-    ``colours`` has the colour of each vertex, or is empty. ``names`` are what the vertices were
-    called.
+    ``colours`` has the colour of each vertex, None for none, or is empty. ``names`` are what the
+    vertices were called.
     """
 
     n: int
     edges: tuple[Arc, ...]
-    colours: tuple[Colour, ...] = ()
+    colours: tuple[Colour | None, ...] = ()
     directed: bool = False
     names: tuple[Hashable, ...] = field(default=(), compare=False)
     title: str = field(default="", compare=False)
@@ -40,11 +41,17 @@ class Host:
         Raises TypeError for anything else, ValueError where it has no node, or a node or an edge
         lacks the attribute.
         """
-        if not all(hasattr(graph, name) for name in ("nodes", "edges", "is_directed")):
-            raise TypeError(
-                f"expected a networkx graph, got {type(graph).__name__}: "
-                "networkx.Graph(edges) makes one"
+        wanted = all(hasattr(graph, name) for name in ("nodes", "edges", "is_directed"))
+        if not wanted or isinstance(graph, type):
+            came = (
+                f"the class {graph.__name__}" if isinstance(graph, type) else type(graph).__name__
             )
+            raise TypeError(
+                f"expected a networkx graph, got {came}: networkx.Graph(edges) makes one"
+            )
+        for name, given in (("node_attr", node_attr), ("edge_attr", edge_attr)):
+            if given is not None:
+                _hashable(given, f"{name}, the name of an attribute,")
         names = tuple(graph.nodes)
         if not names:
             raise ValueError("the graph has no node: V = R^n needs n >= 1")
@@ -55,7 +62,11 @@ class Host:
             a, b = number[one], number[other]
             if edge_attr is not None and edge_attr not in data:
                 raise ValueError(f"the edge {one!r}, {other!r} has no attribute {edge_attr!r}")
-            kind = None if edge_attr is None else _hashable(data[edge_attr], edge_attr)
+            kind = (
+                None
+                if edge_attr is None
+                else _hashable(data[edge_attr], f"a colour, here of {edge_attr!r},")
+            )
             bundles[(a, b) if directed or a <= b else (b, a)].append(kind)
         # Parallel edges are one, which is known by how many of each kind there are.
         parallel = any(len(kinds) > 1 for kinds in bundles.values())
@@ -65,21 +76,28 @@ class Host:
         }
         listed = sorted(kinds)
         edge_colours = _colours([kinds[ends] for ends in listed])
-        node_colours: Sequence[Colour | None] = ()
+        node_colours: list[Colour | None] = []
         if node_attr is not None:
             for name, data in graph.nodes(data=True):
                 if node_attr not in data:
                     raise ValueError(f"the node {name!r} has no attribute {node_attr!r}")
-            values = [_hashable(data[node_attr], node_attr) for _, data in graph.nodes(data=True)]
-            node_colours = _colours(values)
+            values = [
+                _hashable(data[node_attr], f"a colour, here of {node_attr!r},")
+                for _, data in graph.nodes(data=True)
+            ]
+            node_colours = _colours(values) if set(values) != {None} else []
         return cls(
             len(names),
             tuple((a, b, colour) for (a, b), colour in zip(listed, edge_colours, strict=True)),
-            tuple(node_colours),  # type: ignore[arg-type]
+            tuple(node_colours),
             directed,
             names,
             str(getattr(graph, "name", "") or ""),
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Not what was found on the way: stabilisers are many, and quickly found again.
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @cached_property
     def edge_colours(self) -> tuple[Colour | None, ...]:
@@ -89,7 +107,7 @@ class Host:
     @cached_property
     def vertex_colours(self) -> tuple[Colour, ...]:
         """The colours of vertices, each once, in the order in which vertices first have them."""
-        return tuple(dict.fromkeys(self.colours))
+        return tuple(kind for kind in dict.fromkeys(self.colours) if kind is not None)
 
     @cached_property
     def _adjacencies(self) -> dict[Colour | None, NDArray[np.int64]]:
@@ -104,7 +122,7 @@ class Host:
         if colour is not None and colour not in self.edge_colours:
             raise ValueError(
                 f"no edge of the host graph has colour {colour!r}; "
-                f"there are {', '.join(map(repr, self.edge_colours)) or 'none'}"
+                f"the colours are {_listed(self.edge_colours)}"
             )
         if colour not in self._adjacencies:
             out = np.zeros((self.n, self.n), dtype=np.int64)
@@ -122,7 +140,7 @@ class Host:
         if colour not in self.vertex_colours:
             raise ValueError(
                 f"no vertex of the host graph has colour {colour!r}; "
-                f"there are {', '.join(map(repr, self.vertex_colours)) or 'none'}"
+                f"the colours are {_listed(self.vertex_colours)}"
             )
         return np.array([kind == colour for kind in self.colours], dtype=np.int64)
 
@@ -135,8 +153,7 @@ class Host:
     @cached_property
     def stabiliser(self) -> Stabiliser:
         """The group of all automorphisms, as the root of the tree of its point stabilisers."""
-        search = _Bliss(self)
-        return Stabiliser(self.n, (), search.fixing((), ()), search)
+        return Stabiliser(self.n, (), _Bliss(self))
 
     def __str__(self) -> str:
         if self.title:
@@ -167,7 +184,13 @@ class _Bliss(Search):
         keys: dict[Any, int] = {}
         self.colours = [keys.setdefault(key, len(keys)) for key in known]
         size, arcs = host.n, [(a, b) for a, b, _ in simple]
-        if len({colour for _, _, colour in simple}) > 1:
+        kinds = len({colour for _, _, colour in simple})
+        spots = size * (size - 1) // (1 if host.directed else 2)
+        if kinds == 1 and 4 * len(arcs) > 3 * spots:
+            # The other pairs have the same automorphisms, and are fewer.
+            tables = permutations if host.directed else combinations
+            arcs = list(set(tables(range(size), 2)).difference(arcs))
+        if kinds > 1:
             # BLISS knows no colours of edges: each edge becomes a vertex of its colour.
             arcs = []
             for number, (a, b, colour) in enumerate(simple):
@@ -176,23 +199,21 @@ class _Bliss(Search):
             size += len(simple)
         self.graph = igraph.Graph(size, arcs, directed=host.directed)
 
-    def fixing(self, points: Images, inside: Sequence[Images]) -> list[Images]:
+    def fixing(self, points: Images, inside: Stabiliser | None) -> list[Images]:
         del inside
         colours = self.colours.copy()
         first = max(colours, default=0) + 1
         for number, point in enumerate(points):
             colours[point] = first + number
         found = self.graph.automorphism_group(color=colours)
-        return [tuple(images[: self.n]) for images in found]
+        return [images[: self.n] for images in found]
 
 
 def _hashable(value: Any, name: str) -> Hashable:
     try:
         hash(value)
     except TypeError:
-        raise TypeError(
-            f"values of the attribute {name!r} must be hashable, as colours are, got {value!r}"
-        ) from None
+        raise TypeError(f"{name} must be hashable, got {value!r}") from None
     found: Hashable = value
     return found
 
@@ -209,6 +230,10 @@ def _colours(values: Sequence[Hashable]) -> list[Colour | None]:
         if all(None in count for count in counts.values()):
             return [counts[value][None] for value in values]
     return list(numbers)
+
+
+def _listed(colours: Sequence[Colour | None]) -> str:
+    return ", ".join(repr(colour) for colour in colours if colour is not None) or "none"
 
 
 def _writable(value: Hashable) -> bool:

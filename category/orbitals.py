@@ -8,7 +8,7 @@ coefficients that are the intersection numbers of coherent configurations.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,7 +26,6 @@ from tannaka.diagrams.diagram import (
     natural,
     order,
     single,
-    text_of,
 )
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.partition import restricted_growth
@@ -67,6 +66,11 @@ class Orbit(Diagram):
 
     def __post_init__(self) -> None:
         dom, cod = order("dom", self.dom), order("cod", self.cod)
+        if not hasattr(self.group, "stabiliser"):
+            raise TypeError(
+                f"an orbit is of a group such as Aut(graph) or PermutationGroup(generators), "
+                f"got {self.group!r}"
+            )
         if isinstance(self.indices, str) or not isinstance(self.indices, Iterable):
             raise TypeError(f"indices must be a tuple of numbers, got {self.indices!r}")
         given = tuple(natural("an index", i, least=0, what="an index") for i in self.indices)
@@ -236,12 +240,14 @@ class Orbit(Diagram):
         raise TypeError("the data does not say of which group: group.orbit(data) reads an orbit")
 
     @staticmethod
-    def read(group: PermutationGroup, given: str | Mapping[str, Any] | Sequence[int]) -> Orbit:
+    def read(group: PermutationGroup, given: str | Mapping[str, Any]) -> Orbit:
         """An orbit from its text or data; see :meth:`PermutationGroup.orbit`."""
         if isinstance(given, Mapping):
             check_data(given, "Orbit", ("dom", "cod", "indices"))
-            return Orbit(group, given["dom"], given["cod"], tuple(given["indices"]))
-        found = re.fullmatch(r"\[([\d ]*)(?:←|<-)([\d ]*)\]", text_of(given).strip())
+            return Orbit(group, given["dom"], given["cod"], given["indices"])
+        if not isinstance(given, str):
+            raise TypeError(f"an orbit is read from text such as '[0 1 ← 2]', got {given!r}")
+        found = re.fullmatch(r"\[([\d ]*)(?:←|<-)([\d ]*)\]", given.strip())
         if not found:
             raise ValueError(f"{given!r} is not an orbit such as '[0 1 ← 2]': outputs ← inputs")
         outputs, inputs = (tuple(map(int, part.split())) for part in found.groups())
@@ -278,6 +284,15 @@ class Orbits(Automaton[Orbit]):
 
     def _moves(self, state: Stabiliser) -> Sequence[Move]:
         return [(point, state.after(point)) for point in state.representatives]
+
+    def _key(self, state: Stabiliser) -> Hashable:
+        return tuple(sorted(state.lengths.values())) if state.symmetric else state
+
+    def _quick(self, left: int, state: Stabiliser) -> int | None:
+        # No search for what fixes the last point too.
+        if left == 1:
+            return len(state.representatives)
+        return self.group.n**left if state.trivial else None
 
     def _accepts(self, state: Stabiliser) -> bool:
         del state

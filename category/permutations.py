@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property, wraps
 from typing import Any, ClassVar, TypeVar
@@ -18,12 +18,12 @@ from tannaka.category.orbitals import Orbit, Orbits
 from tannaka.category.portraits import group_portrait, values_portrait
 from tannaka.category.sparse import MAX_ENTRIES, Entries
 from tannaka.category.sparse import nonzeros as nonzeros_of
-from tannaka.category.stabilisers import Images, Search, Stabiliser
+from tannaka.category.stabilisers import Images, Search, Stabiliser, moves_of
 from tannaka.category.straightening import Sum
 from tannaka.category.tables import group_text
 from tannaka.category.walks import Walks
 from tannaka.diagrams.counts import readable
-from tannaka.diagrams.diagram import Diagram, order, permuted
+from tannaka.diagrams.diagram import Diagram, natural, order, permuted
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import SetPartition
@@ -57,11 +57,12 @@ def kept(method: F) -> F:
 class _SchreierSims(Search):
     """Stabilisers by SymPy."""
 
-    def fixing(self, points: Images, inside: Sequence[Images]) -> list[Images]:
+    def fixing(self, points: Images, inside: Stabiliser | None) -> list[Images]:
         from sympy.combinatorics import Permutation
         from sympy.combinatorics import PermutationGroup as Known
 
-        whole = Known([Permutation(list(images)) for images in inside])
+        assert inside is not None
+        whole = Known([Permutation(list(images)) for images in inside.generators])
         _, strong = whole.schreier_sims_incremental(base=[points[-1]])
         images = (tuple(g.array_form) for g in strong)
         return [g for g in images if g[points[-1]] == points[-1]]
@@ -72,7 +73,7 @@ class PermutationGroup(MatrixGroup):
     """The group that permutations of 0 .. n-1 generate, as n x n permutation matrices.
 
     ``generators`` are permutations of 0 .. n-1, each the tuple of its images, or SymPy's; or a
-    SymPy PermutationGroup. ``n`` need only be given where there are no generators. Groups are equal
+    PermutationGroup, SymPy's or this one. ``n`` need only be given where there are no generators. Groups are equal
     when they have the same generators.
 
     Its equivariant maps have the orbits of index tuples for a basis, at every n.
@@ -92,22 +93,34 @@ class PermutationGroup(MatrixGroup):
     symbol: ClassVar[str] = "PermutationGroup"
     families: ClassVar[tuple[type[Diagram], ...]] = (SetPartition, Orbit)
     deltas: ClassVar[bool] = False
+    torch_sample: ClassVar[str] = ""  # no files are generated yet; printers read every field
 
-    def __init__(self, generators: Iterable[Any], n: int | None = None) -> None:
-        listed = getattr(generators, "generators", generators)
+    def __init__(self, generators: Iterable[Any] | PermutationGroup, n: int | None = None) -> None:
+        if isinstance(generators, PermutationGroup):
+            n = generators.n if n is None else n
+            generators = generators.permutations
+        listed: Any = getattr(generators, "generators", generators)
         if isinstance(listed, str) or not isinstance(listed, Iterable):
             raise TypeError(
                 f"expected generators, each the tuple of its images such as (1, 2, 0), "
                 f"got {generators!r}"
             )
-        images = [permuted(getattr(one, "array_form", one) or ()) for one in listed]
-        lengths = {len(one) for one in images} | (set() if n is None else {n})
-        if len(lengths) > 1:
-            raise ValueError(f"permutations of one length are needed, got {sorted(lengths)}")
-        if not lengths:
-            raise ValueError("without generators, say of how many points: PermutationGroup([], n)")
-        object.__setattr__(self, "n", lengths.pop())
-        super().__post_init__()
+        given: list[Any] = [getattr(one, "array_form", one) for one in listed]
+        images = list(map(permuted, given))
+        what = f"the dimension of V = R^n in {self.symbol}(generators, n)"
+        sizes = {len(one) for one in images}
+        sizes |= set() if n is None else {natural("n", n, least=1, what=what)}
+        if len(sizes) > 1:
+            raise ValueError(
+                f"permutations of one length are needed, each the tuple of the images of "
+                f"0 .. n-1, got lengths {sorted(sizes)}"
+            )
+        if not sizes - {0}:
+            raise ValueError(
+                "without generators, or those of no points, say of how many points: "
+                "PermutationGroup([], n)"
+            )
+        object.__setattr__(self, "n", sizes.pop())
         distinct = dict.fromkeys(one for one in images if one != tuple(range(self.n)))
         object.__setattr__(self, "permutations", tuple(distinct))
 
@@ -118,6 +131,11 @@ class PermutationGroup(MatrixGroup):
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Not what was found on the way: much of it is large, and hashes of text are another's elsewhere.
+        found = ((one.name, self.__dict__.get(one.name)) for one in fields(self))
+        return {name: value for name, value in found if value is not None}
 
     @property
     def _key(self) -> Any:
@@ -130,7 +148,7 @@ class PermutationGroup(MatrixGroup):
     @cached_property
     def stabiliser(self) -> Stabiliser:
         """The whole group, as the root of the tree of its point stabilisers."""
-        return Stabiliser(self.n, (), self.permutations, _SchreierSims())
+        return Stabiliser(self.n, (), _SchreierSims(), moves=moves_of(self.permutations))
 
     @cached_property
     def order(self) -> int:
@@ -218,7 +236,11 @@ class PermutationGroup(MatrixGroup):
 
     def values(self, diagram: Diagram) -> NDArray[Any]:
         """The entries of a diagram's matrix at the least tuple of each orbit, exactly."""
+        self.check(diagram)
         at = self.representatives(diagram.top + diagram.bottom)
+        if isinstance(diagram, Orbit):
+            same: NDArray[np.bool_] = (at == diagram.indices).all(axis=1)
+            return same.astype(np.int64)
         entries = np.ones(len(at), dtype=np.int64)
         for first, *others in diagram.blocks:
             for other in others:
@@ -243,6 +265,17 @@ class PermutationGroup(MatrixGroup):
 
     def numbers(self, tuples: NDArray[np.int64]) -> NDArray[np.int64]:
         """The number of the orbit of each row of an array of shape (count, m)."""
+        tuples = np.asarray(tuples)
+        if tuples.ndim != 2 or tuples.dtype.kind not in "iu":
+            raise TypeError(
+                f"expected an array of integers of shape (count, m), a tuple in each row, "
+                f"got {tuples.dtype} of shape {tuples.shape}"
+            )
+        if tuples.size and not 0 <= tuples.min() <= tuples.max() < self.n:
+            raise ValueError(
+                f"indices must be numbers from 0 to {self.n - 1}, "
+                f"got {tuples.min()} to {tuples.max()}"
+            )
         m = tuples.shape[1]
         if self.n**m <= MAX_LABELS:
             return self.labels(m).reshape(-1)[self.flat(tuples)].astype(np.int64)
@@ -304,11 +337,18 @@ class PermutationGroup(MatrixGroup):
         if diagram.size > MAX_ENTRIES:
             raise SizeError(f"{diagram} has {diagram.size:,} nonzero entries: too many to list")
         l = diagram.cod
-        if self.n ** max(l, diagram.dom) >= 2**63:
-            raise SizeError(f"{diagram}: 64 bits do not count its rows or columns")
+        self.check_places(diagram)
         tuples = self.stabiliser.orbit(diagram.indices)
         rows, columns = self.flat(tuples[:, :l]), self.flat(tuples[:, l:])
         return rows, columns, np.ones(len(tuples), dtype=np.int64)
+
+    def check_places(self, diagram: Diagram) -> None:
+        """Raise SizeError where 64 bits do not count the rows or columns of a matrix."""
+        if self.n ** max(diagram.top, diagram.bottom) >= 2**63:
+            raise SizeError(
+                f"the matrix of ({diagram}) has {self.n}^{diagram.top} rows and "
+                f"{self.n}^{diagram.bottom} columns: 64 bits do not count them"
+            )
 
     def flat(self, tuples: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row or column number of each tuple of indices, in C order."""
@@ -324,9 +364,15 @@ class PermutationGroup(MatrixGroup):
         check_same_orders(one, other)
         if isinstance(one, Orbit) and isinstance(other, Orbit):
             return Fraction(one.size if one == other else 0)
-        f, g = (self._entries_at_orbits(Morphism.of(d)) for d in (one, other))
-        sizes = (d.size for d in self.orbit_space(one.dom, one.cod))
-        return sum((a * b * size for a, b, size in zip(f, g, sizes, strict=True)), Fraction(0))
+        f, g = (self.values(diagram).astype(object) for diagram in (one, other))
+        return Fraction(int((f * g * self._sizes(one.top + one.bottom)).sum()))
+
+    @kept
+    def _sizes(self, m: int) -> NDArray[np.object_]:
+        """How many m-tuples each orbit has, as Python's integers."""
+        sizes = np.empty(self.orbit_space(0, m).count, dtype=object)
+        sizes[:] = [one.size for one in self.orbit_space(0, m)]
+        return sizes
 
     def check(self, diagram: Diagram) -> None:
         """Raise TypeError for another kind of diagram, ValueError for orbits of another group."""

@@ -145,7 +145,8 @@ class Echelon:
     _BLOCK = 64
 
     def __init__(self) -> None:
-        self._blocks: list[tuple[Residues, list[int]]] = []
+        # Floats hold these integers, and multiply them faster.
+        self._blocks: list[tuple[NDArray[np.float64], list[int]]] = []
 
     @property
     def rank(self) -> int:
@@ -159,12 +160,13 @@ class Echelon:
         if not len(found):
             return False
         if not self._blocks or len(self._blocks[-1][1]) == self._BLOCK:
-            self._blocks.append((np.zeros((self._BLOCK, len(row)), dtype=np.int64), []))
+            self._blocks.append((np.zeros((self._BLOCK, len(row))), []))
         rows, pivots = self._blocks[-1]
         pivot = int(found[0])
         row = row * int(_inverses(row[[pivot]])[0]) % PRIME
         others = np.flatnonzero(rows[: len(pivots), pivot])
-        rows[others] = (rows[others] - rows[others, pivot, None] * row % PRIME) % PRIME
+        above = rows[others].astype(np.int64)
+        rows[others] = (above - above[:, pivot, None] * row % PRIME) % PRIME
         rows[len(pivots)] = row
         pivots.append(pivot)
         return True
@@ -176,9 +178,11 @@ class Echelon:
     def _reduced(self, row: Residues) -> Residues:
         row = row % PRIME
         for rows, pivots in self._blocks:
-            # In two halves, so that sums of products stay below 2^63.
+            # In two halves, so that sums of 64 products stay below 2^53.
             high, low = divmod(row[pivots], 2**16)
             known = rows[: len(pivots)]
-            inside: Residues = (high @ known % PRIME * 2**16 + low @ known) % PRIME
-            row = (row - inside) % PRIME
+            above, below = (
+                (half.astype(np.float64) @ known).astype(np.int64) for half in (high, low)
+            )
+            row = (row - above % PRIME * 2**16 - below) % PRIME
         return row

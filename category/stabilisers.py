@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from math import factorial, prod
 
@@ -25,16 +25,18 @@ from numpy.typing import NDArray
 Images = tuple[int, ...]
 """A permutation of 0 .. n-1, as the image of each."""
 Points = NDArray[np.int64]
+Move = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""A permutation, as the points that it moves, mostly few, and their images."""
 
 
 class Search(ABC):
     """Finds pointwise stabilisers of one permutation group."""
 
     @abstractmethod
-    def fixing(self, points: Images, inside: Sequence[Images]) -> list[Images]:
+    def fixing(self, points: Images, inside: Stabiliser | None) -> Iterable[Images]:
         """Generators of the elements that fix all these points.
 
-        ``inside`` generates the elements that fix all of them but the last.
+        ``inside`` are the elements that fix all of them but the last; None for the whole group.
         """
 
 
@@ -48,22 +50,48 @@ class Stabiliser:
     """
 
     def __init__(
-        self, n: int, points: Images, generators: Sequence[Images], search: Search
+        self,
+        n: int,
+        points: Images,
+        search: Search,
+        inside: Stabiliser | None = None,
+        moves: Sequence[Move] | None = None,
     ) -> None:
+        """Without ``moves``, generators are searched for inside another group when asked for."""
         self.n = n
         self.points = points
-        one = tuple(range(n))
-        self.generators = tuple(dict.fromkeys(g for g in generators if g != one))
-        self._search = search
+        self._search, self._inside, self._known = search, inside, moves
         self._after: dict[int, Stabiliser] = {}
         self._mapping: dict[int, Points] = {}
+
+    @cached_property
+    def _moves(self) -> Sequence[Move]:
+        if self._known is not None:
+            return self._known
+        return moves_of(self._search.fixing(self.points, self._inside))
+
+    @property
+    def generators(self) -> tuple[Images, ...]:
+        """Permutations that generate this, each once and none the identity."""
+        return tuple(tuple(self._applied(number).tolist()) for number in range(len(self._moves)))
+
+    def _applied(self, number: int, before: Points | None = None) -> Points:
+        """First a generator, then the element ``before``."""
+        before = np.arange(self.n) if before is None else before
+        moved, images = self._moves[number]
+        out = before.copy()
+        out[moved] = before[images]
+        return out
 
     @cached_property
     def _tree(self) -> tuple[list[int], list[tuple[int, int] | None]]:
         """The least point of each point's orbit; and (a point one step nearer to it, a generator)."""
         least = [-1] * self.n
         back: list[tuple[int, int] | None] = [None] * self.n
-        inverses = [inverted(g) for g in self.generators]
+        into: list[list[tuple[int, int]]] = [[] for _ in range(self.n)]
+        for number, (moved, images) in enumerate(self._moves):
+            for point, image in zip(moved.tolist(), images.tolist(), strict=True):
+                into[image].append((point, number))
         for start in range(self.n):
             if least[start] >= 0:
                 continue
@@ -71,8 +99,7 @@ class Stabiliser:
             found = deque([start])
             while found:
                 point = found.popleft()
-                for number, inverse in enumerate(inverses):
-                    other = inverse[point]
+                for other, number in into[point]:
                     if least[other] < 0:
                         # Generator ``number`` takes ``other`` to ``point``.
                         least[other], back[other] = start, (point, number)
@@ -97,19 +124,15 @@ class Stabiliser:
             found[first] += 1
         return found
 
-    @cached_property
-    def _arrays(self) -> list[Points]:
-        return [np.array(g) for g in self.generators]
-
     @property
     def trivial(self) -> bool:
         """Whether only the identity is here."""
-        return not self.generators
+        return not self._moves
 
     @cached_property
     def symmetric(self) -> bool:
         """Whether transpositions generate this: a product of symmetric groups on the orbits."""
-        return all(sum(i != v for v, i in enumerate(g)) == 2 for g in self.generators)
+        return all(len(moved) == 2 for moved, _ in self._moves)
 
     def after(self, point: int) -> Stabiliser:
         """The elements that fix this representative too."""
@@ -117,23 +140,19 @@ class Stabiliser:
             return self
         if point not in self._after:
             points = (*self.points, point)
-            if self.symmetric:
-                generators = self._transpositions(without=point)
-            else:
-                generators = self._search.fixing(points, self.generators)
-            self._after[point] = Stabiliser(self.n, points, generators, self._search)
+            swaps = self._transpositions(without=point) if self.symmetric else None
+            self._after[point] = Stabiliser(self.n, points, self._search, self, swaps)
         return self._after[point]
 
-    def _transpositions(self, without: int) -> list[Images]:
+    def _transpositions(self, without: int) -> list[Move]:
         """The transpositions of neighbours in each orbit, one point left out."""
         found, last = [], dict.fromkeys(self.representatives, -1)
         for v, first in enumerate(self.least):
             if v == without:
                 continue
             if last[first] >= 0:
-                images = list(range(self.n))
-                images[v], images[last[first]] = last[first], v
-                found.append(tuple(images))
+                pair = np.array([last[first], v], dtype=np.int32)
+                found.append((pair, pair[::-1]))
             last[first] = v
         return found
 
@@ -145,7 +164,7 @@ class Stabiliser:
             at = edge[0]
         element = self._mapping.setdefault(at, np.arange(self.n))
         for at, number in reversed(steps):
-            element = self._mapping[at] = element[self._arrays[number]]
+            element = self._mapping[at] = self._applied(number, element)
         return element
 
     def _chain(self) -> Iterator[tuple[Stabiliser, int]]:
@@ -264,13 +283,16 @@ class Stabiliser:
         return out, total
 
 
-def inverted(images: Sequence[int]) -> Images:
-    """The inverse of a permutation.
+def moves_of(generators: Iterable[Sequence[int]]) -> list[Move]:
+    """What each permutation moves; each permutation once, and not the identity.
 
-    >>> inverted((1, 2, 0))
-    (2, 0, 1)
+    >>> moves_of([(0, 2, 1), (0, 1, 2), (0, 2, 1)])
+    [(array([1, 2], dtype=int32), array([2, 1], dtype=int32))]
     """
-    back = [0] * len(images)
-    for v, image in enumerate(images):
-        back[image] = v
-    return tuple(back)
+    found: dict[bytes, Move] = {}
+    for images in generators:
+        row = np.array(images, dtype=np.int32)
+        moved = np.flatnonzero(row != np.arange(len(row))).astype(np.int32)
+        if len(moved):
+            found[moved.tobytes() + row[moved].tobytes()] = (moved, row[moved])
+    return list(found.values())

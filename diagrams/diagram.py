@@ -431,10 +431,12 @@ def check_composable(first: Diagram, second: Diagram) -> None:
 def check_category(first: Diagram, second: object) -> None:
     """Raise unless both are diagrams of one category."""
     if not isinstance(second, Diagram) or first.category != second.category:
-        raise CompositionError(
-            f"cannot combine a {type(first).__name__} with a {type(second).__name__}: "
-            "both must be diagrams of one category"
-        )
+        names = [type(one).__name__ for one in (first, second)]
+        if names[0] == names[1] and isinstance(second, Diagram):
+            # Of one family, but of different groups or with parts of different families.
+            names = [f"{type(one).__name__} of {one.category[1]}" for one in (first, second)]
+        written = " with ".join(f"a{'n' * (name[0] in 'AEIO')} {name}" for name in names)
+        raise CompositionError(f"cannot combine {written}: both must be diagrams of one category")
     for symbol, a, b in zip(first.symbols, first.fixed, second.fixed, strict=True):
         if a is not None and b is not None and a != b:
             raise CompositionError(

@@ -47,6 +47,10 @@ class Automaton(Enumeration[D]):
         key: Hashable = state
         return key
 
+    def _quick(self, left: int, state: Any) -> int | None:
+        """How many words of ``left`` more choices end well, where no moves are needed to say so."""
+        return None
+
     def _viable(self, left: int, state: Any) -> bool:
         """Whether any word of ``left`` more choices ends well; a family may know a quick answer."""
         return self._count(left, state) > 0
@@ -135,6 +139,11 @@ class Automaton(Enumeration[D]):
                     f"than {MAX_STATES:,} states: take fewer vertices"
                 )
             left, state = pending[-1]
+            quick = self._quick(left, state)
+            if quick is not None:
+                known[left, self._key(state)] = quick
+                pending.pop()
+                continue
             reached: Counter[Hashable] = Counter()
             states: dict[Hashable, Any] = {}
             for _, following in self._moves(state):

@@ -29,7 +29,8 @@ class Union(Enumeration[Any]):
         ((self.dom, self.cod),) = orders
 
     def _total(self) -> int:
-        return sum(space.count for space in self.spaces)
+        # The last first: the largest mostly, and what is hopeless is to be refused at once.
+        return sum(space.count for space in reversed(self.spaces))
 
     def __iter__(self) -> Iterator[Any]:
         return chain.from_iterable(self.spaces)
