@@ -1,23 +1,32 @@
-"""Print, for groups and products of two, the dimension of Hom(V^k, V^l) found in five ways.
+"""Print the dimensions of Hom(V^k, V^l), each found in several independent ways.
 
-``python tests/dimension_table.py`` prints one line for each group and order k + l: the closed
+``python tests/dimension_table.py`` prints one line for each group or product of two, and each order
+k + l: the closed
 formula; the walks on the McKay quiver; how many diagrams our basis has and its rank modulo a prime;
 the rank of the whole spanning set at random points; and, for each split of the order into k and l,
 the null space of the constraints of generators, where that is small enough. It ends with the number
-of null spaces and of mismatches, and exits with status 1 if there is a mismatch.
+of null spaces and of mismatches.
+
+Then it prints one line for each of some graphs and each order: the number of orbits of tuples that
+was published or follows from a formula; our count along point stabilisers; the average over all
+automorphisms, each found by networkx; the classes of a union-find over all tuples; and how many
+bilabelled graphs our basis has, with the rank of their matrices modulo a prime, counted into the
+host one by one. The status is 1 if anything differs.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from math import prod
 from typing import Any
 
+import networkx
 import numpy as np
-from oracles import equivariant_maps, generators, rank_mod_p
+from oracles import burnside, equivariant_maps, generators, rank_mod_p, union_find_orbits
 
+from tannaka.category.automorphisms import Aut
 from tannaka.category.groups import Group, MatrixGroup, group
 from tannaka.category.hom import Hom
 from tannaka.category.points import rank_and_pivots
@@ -104,5 +113,72 @@ def main(largest: int = 8, most: int = 300, names: list[str] | None = None) -> t
     return spaces, mismatches
 
 
+GRAPHS: dict[str, tuple[Any, Sequence[int]]] = {
+    "K3": (networkx.complete_graph(3), (1, 1, 2, 5, 14, 41, 122)),
+    "K4": (networkx.complete_graph(4), (1, 1, 2, 5, 15, 51, 187)),
+    "edgeless4": (networkx.empty_graph(4), (1, 1, 2, 5, 15, 51, 187)),
+    "C4": (networkx.cycle_graph(4), (1, 1, 3, 10, 36, 136, 528)),
+    "K_{2,2}": (networkx.complete_bipartite_graph(2, 2), (1, 1, 3, 10, 36, 136, 528)),
+    "C5": (networkx.cycle_graph(5), (1, 1, 3, 13, 63, 313, 1563)),
+    "C6": (networkx.cycle_graph(6), (1, 1, 4, 20, 112, 656, 3904)),
+    "C7": (networkx.cycle_graph(7), (1, 1, 4, 25, 172, 1201, 8404)),
+    "C8": (networkx.cycle_graph(8), (1, 1, 5, 34, 260, 2056, 16400)),
+    "P2": (networkx.path_graph(2), (1, 1, 2, 4, 8, 16, 32)),
+    "P3": (networkx.path_graph(3), (1, 2, 5, 14, 41, 122, 365)),
+    "P4": (networkx.path_graph(4), (1, 2, 8, 32, 128, 512, 2048)),
+    "P5": (networkx.path_graph(5), (1, 3, 13, 63, 313, 1563, 7813)),
+    "P6": (networkx.path_graph(6), (1, 3, 18, 108, 648, 3888, 23328)),
+    "Petersen": (networkx.petersen_graph(), (1, 1, 3, 15, 107, 923, 8683, 84715, 838827)),
+    "K_{1,3}": (networkx.star_graph(3), (1, 2, 5, 15, 51, 187, 715)),
+    "K_{2,3}": (networkx.complete_bipartite_graph(2, 3), (1, 2, 6, 21, 82, 347, 1556)),
+    "K_{3,3}": (networkx.complete_bipartite_graph(3, 3), (1, 1, 3, 11, 46, 211, 1038)),
+    "Q3": (networkx.hypercube_graph(3), (1, 1, 4, 20, 120, 816, 5984)),
+    "Q4": (networkx.hypercube_graph(4), (1, 1, 5, 35, 330, 3876, 52360)),
+    "2K2": (networkx.Graph([(0, 1), (2, 3)]), (1, 1, 3, 10, 36, 136, 528)),
+    "3K2": (networkx.Graph([(0, 1), (2, 3), (4, 5)]), (1, 1, 3, 11, 48, 236, 1248)),
+    "Frucht": (networkx.frucht_graph(), tuple(12**m for m in range(7))),
+}
+"""Graphs, with the numbers of orbits of 0-, 1-, ..., m-tuples of their nodes."""
+
+
+def automorphisms(graph: Any) -> list[tuple[int, ...]]:
+    """All automorphisms that networkx finds, of nodes numbered in their order."""
+    plain = networkx.convert_node_labels_to_integers(graph)
+    found = networkx.isomorphism.GraphMatcher(plain, plain).isomorphisms_iter()
+    return [tuple(images[v] for v in range(len(plain))) for images in found]
+
+
+def graph_row(graph: Any, elements: list[tuple[int, ...]], m: int, most: int) -> dict[str, int]:
+    """The answers for one order; the last three where they take no more than ``most`` steps or so."""
+    group = Aut(graph)
+    n, hom = group.n, Hom(group, m // 2, m - m // 2)
+    found = {"stabilisers": hom.dimension, "Burnside": burnside(elements, m)}
+    if n**m * len(elements) <= most:
+        found["union-find"] = union_find_orbits(elements, n, m)
+    if hom.dimension * n**m <= most:
+        found["basis"] = len(hom.basis())
+        found["rank"] = rank_mod_p(hom.matrices().reshape(hom.dimension, n**m))
+    return found
+
+
+def graphs(largest: int = 8, most: int = 200_000, names: Iterable[str] = GRAPHS) -> tuple[int, int]:
+    """Print the table of graphs; return the number of answers and of mismatches."""
+    answers = mismatches = 0
+    columns = ("published", "stabilisers", "Burnside", "union-find", "basis", "rank")
+    print(f"\n{'graph':12} {'k + l':>8}" + "".join(f"{name:>13}" for name in columns))
+    for name in names:
+        graph, published = GRAPHS[name]
+        elements = automorphisms(graph)
+        for m, wanted in enumerate(published[: largest + 1]):
+            found = {"published": wanted, **graph_row(graph, elements, m, most)}
+            answers += len(found)
+            mismatches += len(set(found.values())) > 1
+            cells = "".join(f"{found.get(c, '-'):>13}" for c in columns)
+            differ = "  MISMATCH" if len(set(found.values())) > 1 else ""
+            print(f"{name:12} {m:>8}{cells}{differ}")
+    print(f"{answers} answers, {mismatches} mismatches")
+    return answers, mismatches
+
+
 if __name__ == "__main__":
-    sys.exit(main()[1] > 0)
+    sys.exit(main()[1] + graphs(most=5_000_000)[1] > 0)

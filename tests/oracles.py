@@ -442,3 +442,73 @@ def all_graphs(size: int, vertices: int, loops: bool) -> set[tuple[tuple[int, ..
         for count in range(len(spots) + 1)
         for edges in combinations(spots, count)
     }
+
+
+def automorphisms(
+    n: int, edges: Iterable[Sequence[Any]], colours: Sequence[Any] = (), directed: bool = False
+) -> list[tuple[int, ...]]:
+    """All permutations of 0 .. n-1 that keep colours, and edges (a, b, what it is) as a multiset."""
+
+    def bag(images: Sequence[int]) -> Counter[Any]:
+        moved = ((images[a], images[b], *what) for a, b, *what in edges)
+        return Counter(
+            (a, b, *what) if directed or a <= b else (b, a, *what) for a, b, *what in moved
+        )
+
+    edges, colours = list(edges), list(colours) or [0] * n
+    whole = bag(range(n))
+    return [
+        images
+        for images in permutations(range(n))
+        if all(colours[v] == colours[i] for v, i in enumerate(images)) and bag(images) == whole
+    ]
+
+
+def generated(generators: Iterable[Sequence[int]], n: int) -> list[tuple[int, ...]]:
+    """All products of permutations of 0 .. n-1, by multiplying until nothing new comes."""
+    one, generators = tuple(range(n)), list(generators)
+    found, new = {one}, [one]
+    while new:
+        old = new.pop()
+        for images in generators:
+            product = tuple(images[v] for v in old)
+            if product not in found:
+                found.add(product)
+                new.append(product)
+    return sorted(found)
+
+
+def least_tuples(elements: Iterable[Sequence[int]], n: int, m: int) -> list[tuple[int, ...]]:
+    """For every m-tuple of 0 .. n-1 in order, the least tuple that an element takes it to."""
+    elements = list(elements)
+    return [
+        min(tuple(images[v] for v in indices) for images in elements)
+        for indices in product(range(n), repeat=m)
+    ]
+
+
+def union_find_orbits(generators: Iterable[Sequence[int]], n: int, m: int) -> int:
+    """How many classes of m-tuples there are, where a generator joins a tuple to its image."""
+    tuples = np.array(list(product(range(n), repeat=m)), dtype=np.int64).reshape(n**m, m)
+    parent = list(range(n**m))
+
+    def root(x: int) -> int:
+        while parent[x] != x:
+            parent[x] = x = parent[parent[x]]
+        return x
+
+    for images in generators:
+        moved = np.zeros(n**m, dtype=np.int64)
+        for column in tuples.T:
+            moved = moved * n + np.array(images)[column]
+        for x, y in enumerate(moved.tolist()):
+            parent[root(x)] = root(y)
+    return sum(parent[x] == x for x in range(n**m))
+
+
+def burnside(elements: Iterable[Sequence[int]], m: int) -> int:
+    """The average of fix(g)^m over all elements g, which is a whole number."""
+    fixed: list[int] = [sum(v == i for v, i in enumerate(images)) for images in elements]
+    total: int = sum(count**m for count in fixed)
+    assert total % len(fixed) == 0
+    return total // len(fixed)
