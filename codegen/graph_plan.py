@@ -23,9 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tannaka.category.automorphisms import Aut
-from tannaka.category.hom import Hom
-from tannaka.category.orbitals import Orbit
-from tannaka.codegen.notation import Reduce, indices
+from tannaka.codegen.host_plan import HostPlan
+from tannaka.codegen.notation import indices
 from tannaka.codegen.orbit_plan import BATCH, FLOP, LAUNCH
 from tannaka.codegen.scaled import INPUT, Scaled, scaled
 from tannaka.diagrams.bilabelled import BilabelledGraph
@@ -76,29 +75,11 @@ class Row:
 
 
 @dataclass(frozen=True)
-class GraphPlan:
+class GraphPlan(HostPlan):
     """How to apply a basis of bilabelled graphs to tensors, by contraction."""
-
-    hom: Hom
-    in_channels: int
-    out_channels: int
-    reduce: Reduce
-    with_bias: bool
 
     kind: ClassVar[str] = "graphs"
     """What the rows of the weight belong to."""
-
-    @property
-    def dom(self) -> int:
-        """The order of the input."""
-        order: int = self.hom.k
-        return order
-
-    @property
-    def cod(self) -> int:
-        """The order of the output."""
-        order: int = self.hom.l
-        return order
 
     @property
     def _group(self) -> Aut:
@@ -110,16 +91,6 @@ class GraphPlan:
     def basis(self) -> tuple[BilabelledGraph, ...]:
         """The graphs, row i of the weight for the i-th."""
         return self.hom.basis()
-
-    @cached_property
-    def bias_basis(self) -> tuple[Orbit, ...] | None:
-        """The orbits of output indices, row i of the bias for the i-th."""
-        return tuple(self._group.orbit_space(0, self.cod)) if self.with_bias else None
-
-    @cached_property
-    def outputs(self) -> NDArray[np.int32]:
-        """The orbit of each output index, of shape (n**l,): the row of the bias."""
-        return self._group.labels(self.cod).reshape(-1)
 
     @cached_property
     def constants(self) -> dict[str, NDArray[np.int64]]:

@@ -17,10 +17,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tannaka.category.hom import Hom
 from tannaka.category.orbitals import Orbit
-from tannaka.category.permutations import PermutationGroup
-from tannaka.codegen.notation import Reduce
+from tannaka.codegen.host_plan import HostPlan
 from tannaka.diagrams.counts import readable
 from tannaka.diagrams.errors import SizeError
 
@@ -49,17 +47,11 @@ Way = Literal["sums", "dense"]
 
 
 @dataclass(frozen=True)
-class OrbitPlan:
+class OrbitPlan(HostPlan):
     """How to apply a matrix whose entries are weights of orbits.
 
     ``numbers`` has the orbit of each pair (output index, input index), of shape (n**l, n**k).
     """
-
-    hom: Hom
-    in_channels: int
-    out_channels: int
-    reduce: Reduce
-    with_bias: bool
 
     kind: ClassVar[str] = "orbits"
     """What the rows of the weight belong to."""
@@ -73,44 +65,16 @@ class OrbitPlan:
                 "graphs by contraction, without them"
             )
 
-    @property
-    def dom(self) -> int:
-        """The order of the input."""
-        order: int = self.hom.k
-        return order
-
-    @property
-    def cod(self) -> int:
-        """The order of the output."""
-        order: int = self.hom.l
-        return order
-
-    @property
-    def _group(self) -> PermutationGroup:
-        group = self.hom.group
-        assert isinstance(group, PermutationGroup)
-        return group
-
     @cached_property
     def basis(self) -> tuple[Orbit, ...]:
         """The orbits, row i of the weight for the i-th."""
         return tuple(self._group.orbit_space(self.dom, self.cod))
 
     @cached_property
-    def bias_basis(self) -> tuple[Orbit, ...] | None:
-        """The orbits of output indices, row i of the bias for the i-th."""
-        return tuple(self._group.orbit_space(0, self.cod)) if self.with_bias else None
-
-    @cached_property
     def numbers(self) -> NDArray[np.int32]:
         """The orbit of each pair of an output and an input index, of shape (n**l, n**k)."""
         n = self._group.n
         return self._group.labels(self.cod + self.dom).reshape(n**self.cod, n**self.dom)
-
-    @cached_property
-    def outputs(self) -> NDArray[np.int32]:
-        """The orbit of each output index, of shape (n**l,)."""
-        return self._group.labels(self.cod).reshape(-1)
 
     @cached_property
     def owners(self) -> NDArray[np.int64]:
