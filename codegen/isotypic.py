@@ -171,7 +171,7 @@ class _Maps:
     """
 
     shape: tuple[int, int]
-    symmetric: bool
+    endomorphisms: bool
     """Whether they are maps of a space to itself."""
     norms: Floats
     numbers: NDArray[np.int32]
@@ -241,7 +241,7 @@ def _decomposed(maps: _Maps, rng: np.random.Generator) -> Isotypic:
     found.sort(key=lambda one: one.inputs.shape[1])
     splits = np.cumsum([one.inputs.shape[1] for one in found])[:-1]
     sides = [_copies(maps, found, splits, rng, back=True)]
-    sides.append(sides[0] if maps.symmetric else _copies(maps, found, splits, rng, back=False))
+    sides.append(sides[0] if maps.endomorphisms else _copies(maps, found, splits, rng, back=False))
     inputs, outputs = sides
     blocks = tuple(
         Block(a.shape[2], b.shape[2], a.shape[1], one.field)
@@ -276,7 +276,7 @@ def _check(maps: _Maps, found: Isotypic, rng: np.random.Generator) -> None:
 def _irreducibles(maps: _Maps, rng: np.random.Generator) -> list[_Irreducible]:
     """One pair of each kind of irreducible."""
     one = maps.random(rng)
-    if maps.symmetric:
+    if maps.endomorphisms:
         values, left = np.linalg.eigh(one + one.T)
         right = left
     else:
@@ -286,7 +286,7 @@ def _irreducibles(maps: _Maps, rng: np.random.Generator) -> list[_Irreducible]:
     inside = left.T @ others[0] @ right
     scale = np.abs(inside).max()
     taken: list[slice] = []
-    for at in _levels(values, zero=not maps.symmetric):
+    for at in _levels(values, zero=not maps.endomorphisms):
         linked = (np.abs(np.hstack([inside[at, a], inside[a, at].T])).max() for a in taken)
         if all(link < NOUGHT * scale for link in linked):
             taken.append(at)
