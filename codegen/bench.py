@@ -14,13 +14,13 @@ from torch.utils.benchmark import Timer
 
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
-from tannaka.codegen.backends.einsum import DIAGONAL, diagonal_pairs
+from tannaka.codegen.backends.einsum import HELPERS, diagonal_pairs
 from tannaka.codegen.build import HEADER, load_module
 from tannaka.codegen.choose import Basis
 from tannaka.codegen.modules import EquivariantLinear
 from tannaka.codegen.notation import indices
 from tannaka.codegen.orbit_plan import OrbitPlan
-from tannaka.codegen.plan import Plan, indices_summed
+from tannaka.codegen.plan import Plan
 from tannaka.diagrams.diagram import natural
 from tannaka.diagrams.structure import propagating_number
 
@@ -129,18 +129,18 @@ def _best(calls: dict[str, Callable[[], object]], seconds: float) -> dict[str, f
 
 def _per_diagram(layer: EquivariantLinear) -> Forward:
     """One einsum for each diagram, written into the diagonal that it reaches: code by hand."""
-    diagonal = load_module(HEADER + DIAGONAL, "diagonal").diagonal
+    diagonal = load_module(HEADER + HELPERS["diagonal"], "diagonal").diagonal
     n, k, l = layer.group.n, layer.in_order, layer.out_order
     assert isinstance(layer.plan, Plan)
-    basis = layer.plan.basis
+    plan = layer.plan
 
     def forward(x: Tensor) -> Tensor:
         y = x.new_zeros(*x.shape[: x.ndim - k - 1], *(n,) * l, layer.out_channels)
-        for diagram, weight in zip(basis, layer.weight, strict=True):
-            outputs, inputs = diagram.labels[:l], diagram.labels[l:]
+        for row, (found, weight) in enumerate(zip(plan.networks, layer.weight, strict=True)):
+            outputs, inputs = found.outputs, found.inputs
             through = [b for b in dict.fromkeys(outputs) if b in inputs]
             read, kept = indices(inputs), indices(tuple(through))
-            z = torch.einsum(f"...{read}c,Zc->...{kept}Z", x, weight) / n ** indices_summed(diagram)
+            z = torch.einsum(f"...{read}c,Zc->...{kept}Z", x, weight) / plan.divisor(row, n)
             view = y
             for a, b in diagonal_pairs(outputs):
                 view = diagonal(view, a, b)
@@ -175,7 +175,8 @@ def _dense(layer: EquivariantLinear) -> Forward:
     assert isinstance(layer.plan, Plan)
     n, k, l = layer.group.n, layer.in_order, layer.out_order
     stack = torch.from_numpy(Hom(layer.group, k, l).matrices()).float()
-    stack /= torch.tensor([n ** indices_summed(d) for d in layer.plan.basis]).reshape(-1, 1, 1)
+    divisors = [layer.plan.divisor(row, n) for row in range(len(layer.plan.basis))]
+    stack /= torch.tensor(divisors).reshape(-1, 1, 1)
 
     def forward(x: Tensor) -> Tensor:
         matrix = torch.einsum("dpq,doi->qipo", stack, layer.weight)

@@ -14,13 +14,14 @@ from typing import Any
 from tannaka.category.groups import Group, MatrixGroup
 from tannaka.category.hom import Hom
 from tannaka.codegen.backends import backend as find_backend
+from tannaka.codegen.backends import einsum
 from tannaka.codegen.build import load_module
 from tannaka.codegen.files import write_whole
 from tannaka.codegen.lower import lower
 from tannaka.codegen.notation import Reduce
 from tannaka.codegen.passes import optimise
 from tannaka.codegen.plan import Plan
-from tannaka.codegen.standalone import standalone
+from tannaka.codegen.standalone import check_deltas, standalone
 from tannaka.diagrams.errors import needing
 
 
@@ -82,12 +83,13 @@ def generate(
     """
     hom = Hom(group, k, l)
     plan = optimise(lower(hom, in_channels, out_channels, bias=bias, reduce=reduce))
-    kernel = find_backend(backend)(plan)
+    check_deltas(plan)
+    find_backend(backend)
     if name is None:
         name = re.sub(r"\W", "", f"{group}Linear{plan.dom}To{plan.cod}")
     _check_identifier(name)
     assert isinstance(group, MatrixGroup)  # lower has refused all others
-    source = standalone(plan, kernel, name, group)
+    source = standalone(plan, einsum.kernel(plan), name, group)
     _check_free(name, source)
     return GeneratedCode(name, source, plan)
 

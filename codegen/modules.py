@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,11 @@ from torch import Tensor, nn
 from tannaka.category import functor
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
+from tannaka.codegen.autograd import Kernels, layer
 from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.build import build
-from tannaka.codegen.choose import AnyPlan, Basis, plan_layer
-from tannaka.codegen.execute import casting, kernel
+from tannaka.codegen.choose import AnyPlan, Basis, Lowering, plan_layer
+from tannaka.codegen.execute import casting, kernel, matched
 from tannaka.codegen.notation import Reduce, shape
 from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.codegen.plan import Plan
@@ -76,6 +79,7 @@ class EquivariantLinear(nn.Module):
         backend: str = "auto",
         reduce: Reduce = "mean",
         basis: Basis = "auto",
+        lowering: Lowering = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -90,6 +94,7 @@ class EquivariantLinear(nn.Module):
             reduce=reduce,
             backend=backend,
             basis=basis,
+            lowering=lowering,
         )
         self._apply_plan = self._built()
         if not self.plan.basis:
@@ -114,11 +119,15 @@ class EquivariantLinear(nn.Module):
         self.reset_parameters()
 
     def _built(self) -> Callable[..., Tensor]:
-        """The function that applies the plan, from the text that a backend writes for it."""
-        if isinstance(self.plan, Plan):
-            self.source = find_backend(self.backend)(self.plan)
-            return build(self.source)
-        return kernel(self.plan)
+        """The function that applies the plan: that of source text, where a backend writes it."""
+        if not isinstance(self.plan, Plan):
+            return kernel(self.plan)
+        self.source = find_backend(self.backend)(self.plan)
+        built = build(self.source)
+        return partial(
+            _run,
+            Kernels(built.apply, built.gradients, built.input_gradient, built.weight_gradient),
+        )
 
     @property
     def group(self) -> Group:
@@ -126,13 +135,13 @@ class EquivariantLinear(nn.Module):
         return self.hom.group
 
     @property
-    def in_order(self) -> int:
-        """The order of the input."""
+    def in_order(self) -> Any:
+        """The order of the input; for a product of groups its word of types."""
         return self.plan.dom
 
     @property
-    def out_order(self) -> int:
-        """The order of the output."""
+    def out_order(self) -> Any:
+        """The order of the output; for a product of groups its word of types."""
         return self.plan.cod
 
     @property
@@ -161,7 +170,7 @@ class EquivariantLinear(nn.Module):
         n = self.group.n
         if not isinstance(x, Tensor):
             raise TypeError(f"the input must be a torch.Tensor, got {type(x).__name__}")
-        expected = (n,) * self.in_order + (self.in_channels,)
+        expected = (*self.group.shape(self.in_order), self.in_channels)
         if x.ndim < len(expected) or tuple(x.shape[x.ndim - len(expected) :]) != expected:
             raise ValueError(
                 f"{self.group} {self.in_order} -> {self.out_order} expects an input of shape "
@@ -183,12 +192,14 @@ class EquivariantLinear(nn.Module):
         Raises SizeError when it would take more than 2 GiB.
         """
         n = self.group.n
-        functor.check_size(self.in_channels * self.out_channels, n, self.in_order, self.out_order)
+        rows, columns = (
+            math.prod(self.group.shape(order)) for order in (self.out_order, self.in_order)
+        )
+        functor.check_entries((rows, columns), self.in_channels * self.out_channels)
         weight = self.weight.detach().cpu().to(torch.float64).numpy()
         if isinstance(self.plan, OrbitPlan):
             return torch.from_numpy(self.plan.written(weight)).to(self.weight)
-        shape = (self.out_channels, n**self.out_order, self.in_channels, n**self.in_order)
-        total = np.zeros(shape)
+        total = np.zeros((self.out_channels, rows, self.in_channels, columns))
         for number, row in enumerate(weight):
             total += np.einsum("oi,pq->opiq", row, self.plan.matrix(number, n))
         return torch.from_numpy(total).to(self.weight)
@@ -235,6 +246,17 @@ class EquivariantLinear(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._apply_plan = self._built()
+
+
+def _run(kernels: Kernels, x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
+    """Apply a factored plan, in the dtype that autocast is set to."""
+    *bias, n = rest
+    given = x.dtype
+    x, weight = matched(x, weight)
+    vector = bias[0] if bias else None
+    if vector is not None and x.dtype != given:
+        vector = vector.to(x.dtype)
+    return layer((kernels, n), x, weight, vector)
 
 
 def _text(state: Any) -> str | None:

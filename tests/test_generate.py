@@ -100,11 +100,11 @@ def test_generated_files_read_well(
 
 
 SPOILS = {
-    "a row of the weight": ("ROWS_1 = ((0, 1, 2),", "ROWS_1 = ((1, 0, 2),"),
+    "a row of the weight": ("torch.tensor([[0, 1, 2],", "torch.tensor([[1, 0, 2],"),
     "an axis of a diagonal": ("c0 = diagonal(x, -3, -2)", "c0 = diagonal(x, -4, -2)"),
     "an axis of a sum": ("c1 = x.mean(-2)", "c1 = x.mean(-3)"),
     "a sum in place of a mean": ("c3 = c0.mean(-2)", "c3 = c0.sum(-2)"),
-    "a permutation": ("...jic->...ijc", "...ijc->...ijc"),
+    "a permutation": (".T, 1, 0)", ".T, 0, 1)"),
     "a row of the bias": ("m4 = m4 + bias[0]", "m4 = m4 + bias[1]"),
     "an axis of a broadcast": ("m3[..., None, :, :]", "m3[..., :, None, :]"),
     "the place of an embedding": ("diagonal(m0, -3, -2).add_(m1)", "m0.add_(m1[..., None, :])"),

@@ -1,4 +1,4 @@
-"""Stage 4, backends: each writes a plan as the source text of one function, ``apply``."""
+"""Stage 4, backends: each writes a plan as the source text of functions, ``apply`` and gradients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tannaka.codegen.backends import einsum
 from tannaka.codegen.plan import Plan
 from tannaka.diagrams.errors import BackendError
 
-BACKENDS: dict[str, Callable[[Plan], str]] = {"einsum": einsum.kernel}
+BACKENDS: dict[str, Callable[[Plan], str]] = {"einsum": einsum.kernels}
 
 
 def backend(name: str) -> Callable[[Plan], str]:
