@@ -17,6 +17,7 @@ import os
 import platform
 import statistics
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch._dynamo.exc import TorchDynamoException
 
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
@@ -168,7 +168,8 @@ def bench(
     hom = Hom(case.group, case.k, case.l)
     if not hom.dimension:
         raise ValueError(f"{hom}: there is no layer to time")
-    torch._dynamo.reset()  # else the compiler gives up after eight layers
+    if case.compiled:
+        torch._dynamo.reset()  # else the compiler gives up after eight layers
     torch.manual_seed(0)
     n, channels = case.group.n, case.channels
     start = perf_counter()
@@ -197,11 +198,16 @@ def bench(
             rows.append(Row(entry.name, left_out=reason))
             continue
         try:
-            runner, ready = _Runner.warm(entry, x, wanted)
+            with warnings.catch_warnings():
+                # The compiler uses what PyTorch deprecates.
+                warnings.simplefilter("ignore", FutureWarning)
+                runner, ready = _Runner.warm(entry, x, wanted)
         except (BackendError, LeftOutError) as error:
             rows.append(Row(entry.name, left_out=str(error)))
             continue
-        except TorchDynamoException as error:
+        except RuntimeError as error:
+            if not entry.compiled:
+                raise
             reason = f"torch.compile: {str(error).strip().splitlines()[0]}"
             rows.append(Row(entry.name, left_out=reason))
             continue

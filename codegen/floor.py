@@ -91,14 +91,16 @@ def diagram_products(hom: Hom) -> int:
 def isotypic_products(hom: Hom) -> int | None:
     """The sum over irreducible representations of multiplicities in V^k and V^l times dimension.
 
-    None for groups other than S(n), O(n), SO(n).
+    None for groups other than S(n), O(n) and SO(n) with n odd.
 
     >>> isotypic_products(Hom(O(3), 3, 3)), isotypic_products(Hom(S(10), 1, 1))
     (55, 10)
     """
-    if not isinstance(hom.group, (S, O, SO)):
+    group = hom.group
+    # For SO(n) with n even some fall apart, and are complex for every other such n.
+    if not isinstance(group, (S, O, SO)) or (isinstance(group, SO) and group.n % 2 == 0):
         return None
-    inputs, outputs = (irreducibles(hom.group, order) for order in (hom.k, hom.l))
+    inputs, outputs = (irreducibles(group, order) for order in (hom.k, hom.l))
     return sum(
         times * outputs[shape][0] * size
         for shape, (times, size) in inputs.items()
@@ -109,8 +111,7 @@ def isotypic_products(hom: Hom) -> int | None:
 def irreducibles(group: Group, order: int) -> dict[Shape, tuple[int, int]]:
     """The irreducible representations in V^order: how often each is there, and its dimension.
 
-    Irreducible over the complex numbers, but those into which one of O(2m) falls in SO(2m) are kept
-    together. For S(n), O(n), SO(n).
+    For S(n), O(n), and SO(n) with n odd.
 
     >>> irreducibles(O(3), 2)
     {(): (1, 1), (1, 1): (1, 3), (2,): (1, 5)}
@@ -126,8 +127,8 @@ def irreducibles(group: Group, order: int) -> dict[Shape, tuple[int, int]]:
 
 def _without_determinant(n: int, shape: Shape) -> Shape:
     """A representation of O(n) times the determinant is the same for SO(n): the smaller of both."""
-    # The determinant turns a first column of r boxes into one of n - r; the others stay, and have
-    # no more than n - r boxes.
+    # The determinant turns a first column of r boxes into one of n - r; the other columns stay, and
+    # have no more boxes than that.
     return shape[: n - len(shape)] if 2 * len(shape) > n else shape
 
 

@@ -314,12 +314,11 @@ def _bench_layers(
     results = []
     with timing.fresh_compiler():
         for number, case in enumerate(cases, start=1):
-            result = timing.bench(
-                case,
-                seconds=seconds,
-                memory=memory,
-                progress=partial(_told, f"{number}/{len(cases)} "),
-            )
+            told = partial(_told, f"{number}/{len(cases)} ")
+            try:
+                result = timing.bench(case, seconds=seconds, memory=memory, progress=told)
+            except timing.DisagreementError as error:
+                raise click.ClickException(str(error)) from error
             if named and result.floor is None:
                 raise ValueError(result.rows[0].left_out)
             results.append(result)
