@@ -294,7 +294,7 @@ def bench(
         machine = timing.machine(
             timing.leave_memory() if default_allocator else timing.keep_memory()
         )
-        each = {"quick": 0.1, "standard": 0.3, "full": 0.5}[extent] if seconds is None else seconds
+        each = {"quick": 0.1, "standard": 0.2, "full": 0.5}[extent] if seconds is None else seconds
         _bench_layers(cases, machine, each, timing.MEMORY[extent], named, json_file, markdown)
 
 
