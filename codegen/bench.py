@@ -202,8 +202,10 @@ def bench(
             continue
         try:
             with warnings.catch_warnings():
-                # The compiler uses what PyTorch deprecates.
-                warnings.simplefilter("ignore", FutureWarning)
+                if entry.compiled:
+                    # The compiler uses what PyTorch deprecates.
+                    for category in (FutureWarning, DeprecationWarning):
+                        warnings.simplefilter("ignore", category)
                 runner, ready = _Runner.warm(entry, x, wanted)
         except (BackendError, LeftOutError) as error:
             rows.append(Row(entry.name, left_out=str(error)))
@@ -211,7 +213,8 @@ def bench(
         except RuntimeError as error:
             if not entry.compiled:
                 raise
-            reason = f"torch.compile: {str(error).strip().splitlines()[0]}"
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            reason = " ".join(["torch.compile:", *lines[:2]])
             rows.append(Row(entry.name, left_out=reason))
             continue
         ready = planned if entry.name == OURS else ready
@@ -410,6 +413,8 @@ def _raced(
     backward = max(work.backward_bytes / bandwidth, (work.backward_flops or 0) / rate)
     fewest = max(moved, (work.fewest or 0) / rate)
     bound = "flops" if computed > moved else "bytes"
+    if work.forward_flops is None:
+        bound = "bytes, its flops were not counted"
     floor = Floor(forward, forward + backward, fewest, bound, bandwidth, rate)
     rows = {name: Row(name, times[f"{name} forward"], times[f"{name} both"]) for name in runners}
     return rows, floor

@@ -26,6 +26,7 @@ from tannaka.cli import main
 from tannaka.codegen import aims, bench, reports, rivals, standings
 from tannaka.codegen.bench import Way
 from tannaka.codegen.floor import diagram_products, irreducibles, isotypic_products, least_work
+from tannaka.codegen.isotypic import isotypic
 from tannaka.codegen.rivals import ENTRANTS, Entrant, LeftOutError, Rival, StackedOperations
 from tannaka.codegen.standings import Case, Floor, Row, growths
 from tannaka.diagrams.errors import BackendError
@@ -132,6 +133,12 @@ def test_irreducibles_fill_the_space_and_count_the_maps(
     common = [(found[shape], others[shape]) for shape in found.keys() & others]
     assert sum(a[0] * b[0] for a, b in common) == tn.Hom(group, k, l).dimension
     assert sum(a[0] * b[0] * a[1] for a, b in common) == isotypic_products(tn.Hom(group, k, l))
+
+
+def test_the_decomposition_multiplies_as_often_as_counted() -> None:
+    for group, k, l in LAYERS:
+        hom = tn.Hom(group, k, l)
+        assert isotypic(hom).multiplications == isotypic_products(hom), hom
 
 
 def test_known_counts_of_products() -> None:
@@ -419,4 +426,4 @@ def test_compiled_rivals_agree() -> None:
         found = bench.bench(Case(tn.S(3), 1, 1, 2, 2, compiled=True), seconds=0.001)
     compiled = [row for row in found.rows if row.name.endswith(", compiled")]
     assert len(compiled) == 4
-    assert all(row.left_out is None for row in compiled)
+    assert [row.left_out for row in compiled] == [None] * 4
