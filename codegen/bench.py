@@ -206,7 +206,7 @@ def bench(
                     # The compiler uses what PyTorch deprecates.
                     for category in (FutureWarning, DeprecationWarning):
                         warnings.simplefilter("ignore", category)
-                runner, ready = _Runner.warm(entry, x, wanted)
+                runner = _Runner.warm(entry, x, wanted)
         except (BackendError, LeftOutError) as error:
             rows.append(Row(entry.name, left_out=str(error)))
             continue
@@ -217,19 +217,17 @@ def bench(
             reason = " ".join(["torch.compile:", *lines[:2]])
             rows.append(Row(entry.name, left_out=reason))
             continue
-        ready = planned if entry.name == OURS else ready
-        peaks = _peak(runner.forward), _peak(runner.both)
-        rows.append(Row(entry.name, memory=peaks[0], memory_both=peaks[1], ready=ready))
+        rows.append(Row(entry.name, memory=_peak(runner.forward), memory_both=_peak(runner.both)))
         runners[entry.name] = runner
     progress(f"{case}: {len(runners)} take turns")
-    work = least_work(hom, channels, case.batch)
-    times, floor = _raced(runners, work, seconds)
-    rows = [
-        replace(row, forward=times[row.name].forward, both=times[row.name].both)
-        if row.name in times
-        else row
-        for row in rows
-    ]
+    times, floor = _raced(runners, least_work(hom, channels, case.batch), seconds)
+    for number, row in enumerate(rows):
+        if row.name in times:
+            forward, both = times[row.name]
+            # The first calls compile what is compiled, and are longer by that.
+            ready = max(0.0, runners[row.name].first - forward - both)
+            ready += planned if row.name == OURS else 0
+            rows[number] = replace(row, forward=forward, both=both, ready=ready)
     return Result(case, hom.dimension, output, floor, rows)
 
 
@@ -350,31 +348,32 @@ def _made(way: Way, layer: EquivariantLinear) -> EquivariantLinear:
 
 @dataclass(frozen=True)
 class _Runner:
-    """A module with an input in its own layout, which requires a gradient, and one of its output."""
+    """A module with an input in its own layout, which requires a gradient, and one of its output.
+
+    ``first``: the seconds in which it was made and first run, forward and with the backward pass.
+    """
 
     module: Callable[[Tensor], Tensor]
     inputs: list[Tensor]
     gradient: Tensor
+    first: float
 
     @classmethod
-    def warm(cls, entry: _Entry, x: Tensor, wanted: Tensor) -> tuple[_Runner, float]:
-        """Made, run once in either way, and compared; and the seconds that making it took.
-
-        What is compiled is compiled when it runs, so that counts as making it.
-        """
+    def warm(cls, entry: _Entry, x: Tensor, wanted: Tensor) -> _Runner:
+        """Made, run once in either way, and compared."""
         start = perf_counter()
         made = entry.make()
-        ready = perf_counter() - start
         leave = made.leave if isinstance(made, Rival) else lambda y: y
         x = made.enter(x) if isinstance(made, Rival) else x
         x = x.detach().clone().requires_grad_()
         module = torch.compile(made, fullgraph=True, dynamic=False) if entry.compiled else made
         with torch.no_grad():
             y = module(x)
-            _compare(entry.name, wanted, leave(y), f"{tuple(x.shape)}", tolerance=1e-3)
-        runner = cls(module, [x, *made.parameters()], torch.randn_like(y))
+        runner = cls(module, [x, *made.parameters()], torch.ones_like(y), 0)
         runner.both()
-        return runner, perf_counter() - start if entry.compiled else ready
+        first = perf_counter() - start
+        _compare(entry.name, wanted, leave(y), f"{tuple(wanted.shape)}", tolerance=1e-3)
+        return replace(runner, gradient=torch.randn_like(y), first=first)
 
     def forward(self) -> None:
         with torch.no_grad():
@@ -394,8 +393,11 @@ def _compare(name: str, wanted: Tensor, found: Tensor, where: object, *, toleran
 
 def _raced(
     runners: Mapping[str, _Runner], work: Work, seconds: float
-) -> tuple[dict[str, Row], Floor]:
-    """The times of all, and the floor for this work, from rounds in which they take turns."""
+) -> tuple[dict[str, tuple[float, float]], Floor]:
+    """The times of all, forward and with the backward pass, and the floor for this work.
+
+    From rounds in which all take turns.
+    """
     a, b = torch.randn(2, 1024, 1024)
     source = torch.ones(work.forward_bytes // (2 * FLOAT))
     target = torch.zeros_like(source)
@@ -416,8 +418,7 @@ def _raced(
     if work.forward_flops is None:
         bound = "bytes, its flops were not counted"
     floor = Floor(forward, forward + backward, fewest, bound, bandwidth, rate)
-    rows = {name: Row(name, times[f"{name} forward"], times[f"{name} both"]) for name in runners}
-    return rows, floor
+    return {name: (times[f"{name} forward"], times[f"{name} both"]) for name in runners}, floor
 
 
 def _medians(calls: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, float]:

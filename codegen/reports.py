@@ -114,12 +114,17 @@ def markdown(
 READING = """\
 Times are medians over rounds in which all ways take turns. All have the same weight and were first \
 compared in float64. The **floor** is the time to move the input, the weight and the output once, as \
-fast as a copy of so many bytes, or to multiply channels once for each diagram, as fast as a large \
-matrix product, whichever is longer; with the backward pass, the same for the gradients of input \
-and weight, with two more such products. Columns: the time of the forward pass, over the floor, over \
-the first row; the same for forward and backward pass together; the most memory that is allocated \
-at once beside input and weight, in outputs, output included, forward and with the backward pass; \
-the time to make the layer, or to compile it."""
+fast as a copy of so many bytes, or to multiply channels once for each diagram (for O(n) and SO(n) in \
+the isotypic basis), as fast as a large matrix product, whichever is longer; with the backward pass, \
+the same for the gradients of input and weight, with two more such products. Code that multiplies \
+less often, as pairs of transposed entries allow for S(n), can go below it: the time with the fewest \
+products known is given where it is shorter.
+
+Columns: the time of the forward pass, over the floor, over the first row; the same for forward and \
+backward pass together; the most memory that PyTorch allocates at once beside input and weight, in \
+outputs, output included, forward and with the backward pass; the time to make the layer and compile \
+it. C++ kernels that an earlier run compiled are loaded: an empty `TORCH_EXTENSIONS_DIR` shows what \
+compiling them takes."""
 
 
 def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

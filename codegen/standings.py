@@ -1,10 +1,13 @@
 """What the benchmark of layers found: figures, growth, and which of our aims they reach.
 
 A result belongs to one layer and has a row for each way to apply it: ours first, then the rivals.
-Its floor is the time below which no code can go on the machine that was measured: the bytes that
-must move at the bandwidth of a copy of that many bytes, or the flops at the rate of a large matrix
-product, whichever takes longer; both were measured in the same run as the rows. Times are medians,
-in seconds; memory is what was allocated at once at most, beside input and weight, in bytes.
+Its floor is the time that the least work takes on the machine that was measured: to move the input,
+the weight and the output once, as fast as a copy of so many bytes, or to multiply channels once for
+each diagram (for O(n) and SO(n) in the isotypic basis, where that is less), as fast as a large
+matrix product, whichever takes longer; both were measured in the same run as the rows. Code that
+does fewer products than one for each diagram, as pairs of transposed entries allow, can go below.
+Times are medians, in seconds; memory is what PyTorch allocated at once at most, beside input and
+weight, in bytes.
 """
 
 from __future__ import annotations
@@ -59,7 +62,7 @@ class Case:
 class Row:
     """One way to apply a layer: seconds of the forward pass, and of forward and backward pass.
 
-    ``ready`` is what came before: planning, compiling, assembling. ``memory`` is that of the
+    ``ready`` is what came before, planning, compiling and assembling. ``memory`` is that of the
     forward pass, ``memory_both`` with the backward pass. A way that was left out has a reason.
     """
 
@@ -74,7 +77,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """The time below which no code can go; ``fewest`` with the fewest flops that are known.
+    """The time that the least work takes; ``fewest`` is that with the fewest flops that are known.
 
     ``bound`` says what takes longest in the forward pass, bytes or flops; ``bandwidth`` is in bytes
     per second, ``rate`` in flops per second, as measured.

@@ -240,7 +240,7 @@ def bench(
 
     The rivals are what people write or install today: stacked operations, an einsum for each
     diagram, dense weights, DeepSets, and e3nn where it is installed; some under torch.compile too.
-    All are compared with the time below which no code can go on this machine.
+    All are compared with the time that the least work takes on this machine.
 
     With --diagrams: how fast diagrams are listed, composed, numbered and made canonical, against
     SymPy, and against more_itertools and Sage where they are installed.
