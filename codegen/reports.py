@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -32,7 +31,7 @@ def table(result: Result) -> Iterator[tuple[str, ...]]:
             ratio(row.both / floor.both),
             ratio(row.both / ours.both),
             f"{ratio(row.memory / result.output)}; {ratio(row.memory_both / result.output)}",
-            "" if math.isnan(row.ready) else duration(row.ready),
+            duration(row.ready) if row.ready > 0 else "",
         )
     if floor is not None:
         yield "floor", duration(floor.forward), "1", "", duration(floor.both), "1", "", "", ""
