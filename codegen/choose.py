@@ -11,6 +11,7 @@ from tannaka.category.permutations import PermutationGroup
 from tannaka.codegen.graph_plan import GraphPlan
 from tannaka.codegen.lower import factored, task
 from tannaka.codegen.matrix_plans import DensePlan, IsotypicPlan
+from tannaka.codegen.network import sizes
 from tannaka.codegen.notation import Reduce
 from tannaka.codegen.orbit_plan import MAX_PAIRS, OrbitPlan
 from tannaka.codegen.passes import optimise
@@ -117,6 +118,11 @@ def _graphs_are_cheaper(
 
 def lowered(task: Task, lowering: Lowering = "auto") -> Plan | DensePlan | IsotypicPlan:
     """The plan of a task in one lowering, or in the one that the model says is fastest."""
+    if None in sizes(task.group.n) and lowering in ("dense", "isotypic"):
+        raise ValueError(
+            f"layers of {task.group} take every n, and only lowering='factored' does; got "
+            f"{lowering!r}, which needs a group such as S(5)"
+        )
     arguments: dict[str, Any] = {field.name: getattr(task, field.name) for field in fields(Task)}
     if lowering == "dense":
         return DensePlan(**arguments)
