@@ -50,7 +50,7 @@ def compiled(source: str, dom: int, cod: int, rows: int, bias_rows: int | None) 
     """
     check_compiler()
     kernel = Kernel(source, dom, cod, rows, bias_rows or 0)
-    forward = kernel.register()
+    kernel.register()
 
     def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
         """Apply the layer to x of shape (*batch, n, ..., n, in_channels)."""
@@ -64,7 +64,7 @@ def compiled(source: str, dom: int, cod: int, rows: int, bias_rows: int | None) 
             if not x.dtype == weight.dtype == torch.float64:
                 x, weight = x.to(dtype), weight.to(dtype)
                 bias = bias if bias is None else bias.to(dtype)
-        result: Tensor = forward(x, weight, bias, n)
+        result: Tensor = kernel.call("forward")(x, weight, bias, n)
         return result
 
     if bias_rows is None:
@@ -231,28 +231,64 @@ class Kernel:
 
     # The same functions without numbers, and their derivatives.
 
-    def register(self) -> Callable[..., Any]:
-        """Make operators of the three functions, unless they are there, and return the first."""
-        name = f"forward_{self.digest}"
-        if not hasattr(getattr(torch.ops, NAMESPACE), name):
-            self._register("forward", "(Tensor x, Tensor weight, Tensor? bias, SymInt n) -> Tensor")
-            self._register("input_gradient", "(Tensor dy, Tensor weight, SymInt n) -> Tensor")
-            self._register("weight_gradient", "(Tensor x, Tensor dy, SymInt n) -> (Tensor, Tensor)")
-        return self.operator("forward")
+    def register(self) -> None:
+        """Make operators of the three functions, unless they are there."""
+        if not hasattr(getattr(torch.ops, NAMESPACE), f"forward_{self.digest}"):
+            for function, schema in SCHEMAS.items():
+                name = f"{function}_{self.digest}"
+                LIBRARY.define(f"{name}{schema}", tags=(torch.Tag.pt2_compliant_tag,))
+                LIBRARY.impl(name, getattr(self, function), "CPU")
+                LIBRARY.impl(name, self.functions[function].apply, "Autograd")
+                full = f"{NAMESPACE}::{name}"
+                torch.library.register_fake(full, getattr(self, f"_{function}_fake"), lib=LIBRARY)
+                torch.library.register_vmap(full, getattr(self, f"_{function}_vmap"), lib=LIBRARY)
 
-    def _register(self, function: str, schema: str) -> None:
-        name = f"{function}_{self.digest}"
-        full = f"{NAMESPACE}::{name}"
-        LIBRARY.define(f"{name}{schema}", tags=(torch.Tag.pt2_compliant_tag,))
-        LIBRARY.impl(name, getattr(self, function), "CPU")
-        torch.library.register_fake(full, getattr(self, f"_{function}_fake"), lib=LIBRARY)
-        torch.library.register_autograd(
-            full,
-            getattr(self, f"_{function}_backward"),
-            setup_context=getattr(self, f"_{function}_setup"),
-            lib=LIBRARY,
-        )
-        torch.library.register_vmap(full, getattr(self, f"_{function}_vmap"), lib=LIBRARY)
+    def call(self, function: str) -> Callable[..., Any]:
+        """What to call a function by, so that it can be differentiated.
+
+        ``torch.func`` does not see through an operator's derivatives, only through those of a
+        ``torch.autograd.Function``; compilers do not see through that, only through an operator.
+        """
+        if torch.compiler.is_compiling():
+            return self.operator(function)
+        apply: Callable[..., Any] = self.functions[function].apply
+        return apply
+
+    @cached_property
+    def functions(self) -> dict[str, type[torch.autograd.Function]]:
+        """The functions with their derivatives."""
+        return {function: self._differentiable(function) for function in SCHEMAS}
+
+    def _differentiable(self, function: str) -> type[torch.autograd.Function]:
+        """A function with its derivatives in both directions, made of the operators."""
+        kernel = self
+        backward_of, jvp_of = (getattr(self, f"_{function}_{way}") for way in ("backward", "jvp"))
+
+        class Differentiable(torch.autograd.Function):
+            generate_vmap_rule = True
+
+            @staticmethod
+            def forward(*inputs: Any) -> Any:
+                with torch._C._AutoDispatchBelowAutograd():
+                    return kernel.operator(function)(*inputs)
+
+            @staticmethod
+            def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+                *tensors, ctx.n = inputs
+                ctx.save_for_backward(*tensors)
+                ctx.save_for_forward(*tensors)
+
+            @staticmethod
+            def backward(ctx: Any, *gradients: Any) -> Any:
+                found = backward_of(ctx, *ctx.saved_tensors, *gradients)
+                return (*found, None)
+
+            @staticmethod
+            def jvp(ctx: Any, *tangents: Any) -> Any:
+                return jvp_of(ctx, *ctx.saved_tensors, *tangents[:-1])
+
+        Differentiable.__name__ = Differentiable.__qualname__ = f"{function}_{self.digest}"
+        return Differentiable
 
     def _forward_fake(self, x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
         batch = x.shape[: x.ndim - self.dom - 1]
@@ -266,47 +302,60 @@ class Kernel:
         cin, cout = x.shape[-1], dy.shape[-1]
         return x.new_empty((self.rows, cout, cin)), x.new_empty((self.bias_rows, cout))
 
-    def _forward_setup(self, ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        x, weight, bias, ctx.n = inputs
-        ctx.biased = bias is not None
-        ctx.save_for_backward(x, weight)
-
-    def _forward_backward(self, ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
+    def _forward_backward(self, ctx: Any, x: Any, weight: Any, bias: Any, dy: Any) -> tuple[Any, ...]:
         dx = dweight = dbias = None
         if ctx.needs_input_grad[0]:
-            dx = self.operator("input_gradient")(dy, weight, ctx.n)
+            dx = self.call("input_gradient")(dy, weight, ctx.n)
         if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
-            dweight, dbias = self.operator("weight_gradient")(x, dy, ctx.n)
-        return dx, dweight, dbias if ctx.biased else None, None
+            dweight, dbias = self.call("weight_gradient")(x, dy, ctx.n)
+        return dx, dweight, None if bias is None else dbias
 
-    def _input_gradient_setup(self, ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        dy, weight, ctx.n = inputs
-        ctx.save_for_backward(dy, weight)
-
-    def _input_gradient_backward(self, ctx: Any, x: Tensor) -> tuple[Tensor | None, ...]:
-        dy, weight = ctx.saved_tensors
+    def _input_gradient_backward(self, ctx: Any, dy: Any, weight: Any, x: Any) -> tuple[Any, ...]:
         y = dweight = None
         if ctx.needs_input_grad[0]:
-            y = self.operator("forward")(x, weight, None, ctx.n)
+            y = self.call("forward")(x, weight, None, ctx.n)
         if ctx.needs_input_grad[1]:
-            dweight, _ = self.operator("weight_gradient")(x, dy, ctx.n)
-        return y, dweight, None
-
-    def _weight_gradient_setup(self, ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        x, dy, ctx.n = inputs
-        ctx.save_for_backward(x, dy)
+            dweight, _ = self.call("weight_gradient")(x, dy, ctx.n)
+        return y, dweight
 
     def _weight_gradient_backward(
-        self, ctx: Any, weight: Tensor, bias: Tensor
-    ) -> tuple[Tensor | None, ...]:
-        x, dy = ctx.saved_tensors
+        self, ctx: Any, x: Any, dy: Any, weight: Any, bias: Any
+    ) -> tuple[Any, ...]:
         dx = y = None
         if ctx.needs_input_grad[0]:
-            dx = self.operator("input_gradient")(dy, weight, ctx.n)
+            dx = self.call("input_gradient")(dy, weight, ctx.n)
         if ctx.needs_input_grad[1]:
-            y = self.operator("forward")(x, weight, bias, ctx.n)
-        return dx, y, None
+            y = self.call("forward")(x, weight, bias, ctx.n)
+        return dx, y
+
+    # Each function is linear in each of its first two arguments, and so is its tangent.
+
+    def _forward_jvp(
+        self, ctx: Any, x: Any, weight: Any, bias: Any, dx: Any, dweight: Any, dbias: Any
+    ) -> Any:
+        y = self.call("forward")
+        parts = [] if dx is None else [y(dx, weight, None, ctx.n)]
+        if dweight is not None or dbias is not None:
+            dweight = torch.zeros_like(weight) if dweight is None else dweight
+            parts += [y(x, dweight, dbias, ctx.n)]
+        return sum(parts[1:], parts[0])
+
+    def _input_gradient_jvp(self, ctx: Any, dy: Any, weight: Any, ddy: Any, dweight: Any) -> Any:
+        dx = self.call("input_gradient")
+        parts = [] if ddy is None else [dx(ddy, weight, ctx.n)]
+        parts += [] if dweight is None else [dx(dy, dweight, ctx.n)]
+        return sum(parts[1:], parts[0])
+
+    def _weight_gradient_jvp(self, ctx: Any, x: Any, dy: Any, dx: Any, ddy: Any) -> Any:
+        gradients = self.call("weight_gradient")
+        if dx is None:
+            return gradients(x, ddy, ctx.n)
+        # The gradient of the bias does not depend on x.
+        weight, bias = gradients(dx, dy, ctx.n)
+        if ddy is None:
+            return weight, torch.zeros_like(bias)
+        more, bias = gradients(x, ddy, ctx.n)
+        return weight + more, bias
 
     def _forward_vmap(self, info: Any, dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
         if dims[1] is None and dims[2] is None:
@@ -324,6 +373,11 @@ class Kernel:
         return _one_by_one(self.operator("weight_gradient"), info, dims, inputs)
 
 
+SCHEMAS = {
+    "forward": "(Tensor x, Tensor weight, Tensor? bias, SymInt n) -> Tensor",
+    "input_gradient": "(Tensor dy, Tensor weight, SymInt n) -> Tensor",
+    "weight_gradient": "(Tensor x, Tensor dy, SymInt n) -> (Tensor, Tensor)",
+}
 LIBRARY: Any = torch.library.Library(NAMESPACE, "FRAGMENT")  # type: ignore[no-untyped-call]
 
 

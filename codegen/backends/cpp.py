@@ -206,10 +206,15 @@ class Direction:
     def _sweep(self, source: str, steps: list[Reduction]) -> Iterator[str]:
         """One reading of a tensor, in slabs of rows along its last axis."""
         letters = indices(tuple(range(self.orders[source])))
-        last, pad = letters[-1], "    " + "  " * (len(letters) - 1)
-        yield from _loops(letters[:-1])
-        start, end = ("first", "last") if len(letters) == 1 else ("0", "t.n")
-        yield f"{pad}for (Size {last} = {start}; {last} < {end}; {last} += SLAB<{self.cin}>) {{"
+        *outer, last = letters
+        start, end = ("0", "t.n") if outer else ("first", "last")
+        slabs = f"for (Size {last} = {start}; {last} < {end}; {last} += SLAB<{self.cin}>)"
+        # Sums over the axis before the last go to a slab that stays in the cache meanwhile.
+        *before, inner = [*_loops(outer), slabs] if not outer else [*_loops(outer)]
+        lines = [line.strip() for line in (*before, *([slabs] if outer else []), inner)]
+        for depth, line in enumerate(lines):
+            yield "    " + "  " * depth + line + (" {" if depth == len(lines) - 1 else "")
+        pad = "    " + "  " * (len(lines) - 1)
         yield f"{pad}  const Size rows = std::min({end} - {last}, SLAB<{self.cin}>);"
         yield f"{pad}  const T* const slab = {self.at(source, letters)};"
         for step in steps:
@@ -548,7 +553,12 @@ def _axes(order: int, paired: bool) -> list[tuple[int, ...]]:
 def _linear(y: Direction, arguments: str) -> Iterator[str]:
     """The function with C linkage that applies a layer."""
     layer, rows = y.layer, len(y.layer.bias_rows)
-    memory = [*y.reduced_memory(), *y.mixed_memory()]
+    result = " * ".join([*["n"] * y.orders[layer.result], y.cout])
+    memory = [
+        f"expect_writes({layer.result}, batch * {result} * Size(sizeof(T)));",
+        *y.reduced_memory(),
+        *y.mixed_memory(),
+    ]
     sizes = [f"{y.mixer(mixing)}::tile" for mixing in layer.mixings]
     setup = [f"pack_{m.outs[0]}(weight, panels_{m.outs[0]});" for m in layer.mixings]
     if rows:

@@ -17,6 +17,9 @@
 #include <vector>
 
 #include <omp.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 namespace {
 
@@ -55,8 +58,6 @@ struct Panels {
   static constexpr Size count = ceil_div(all, vectors);
   // Tensors that stay in here have rows of this length, so that whole registers are read and written.
   static constexpr Size row = count * width;
-  // So many rows of results fill the registers.
-  static constexpr int group = RESULTS / vectors;
 };
 
 // Write the channels from c on, as far as they belong to a row of C.
@@ -119,7 +120,7 @@ void combine(const T* partial, T* to, Size count, Size rows, Size parts, T facto
 
 // Rows that are read together, a part of a first-level cache.
 template <Size C>
-constexpr Size SLAB = std::max<Size>(8, 4096 / C / 8 * 8);
+constexpr Size SLAB = std::max<Size>(8, 16384 / (C * sizeof(T)) / 8 * 8);
 
 // A position: the sample, and an index on each axis.
 struct Row {
@@ -203,12 +204,14 @@ INLINE void product(const T* a, const T* panel, T* results) {
 template <Size K, Size C, int E, int halves>
 struct Mixing {
   using P = Panels<C>;
+  // So many rows of results, of both halves, fill the registers.
+  static constexpr int group = RESULTS / P::vectors / halves;
   static constexpr Size panel = K * P::width;
   static constexpr Size weights = E * P::count * halves * panel;
   // A tile is packed into about half of a second-level cache.
   static constexpr Size side = K * sizeof(T) <= 512 ? 12 : 6;
   static constexpr Size most = halves == 2 ? side * side : K * sizeof(T) <= 1024 ? 96 : 24;
-  static constexpr Size rows = ceil_to(most, P::group);
+  static constexpr Size rows = ceil_to(most, group);
   // A tile is `halves` matrices of `rows` rows of `depth` numbers.
   static constexpr Size depth = K, half = rows * K, tile = halves * half;
 
@@ -232,12 +235,12 @@ struct Mixing {
                               Finish finish) {
     for (Size e = 0; e < E; ++e)
       for (Size p = 0; p < P::count; ++p, panels += halves * panel)
-        for (Size first = 0; first < count; first += P::group) {
-          alignas(64) T results[halves][P::group][P::width];
+        for (Size first = 0; first < count; first += group) {
+          alignas(64) T results[halves][group][P::width];
           for (int half = 0; half < halves; ++half)
-            product<K, P::group, P::vectors>(tile + (half * rows + first) * K,
+            product<K, group, P::vectors>(tile + (half * rows + first) * K,
                                              panels + half * panel, results[half][0]);
-          for (Size r = 0; r < std::min<Size>(P::group, count - first); ++r)
+          for (Size r = 0; r < std::min<Size>(group, count - first); ++r)
             for (Size c = 0; c < P::width; c += W)
               finish(e, positions[first + r], p * P::width + c, load(results[0][r] + c),
                      load(results[halves - 1][r] + c));
@@ -249,8 +252,9 @@ struct Mixing {
 template <Size M, Size K, int halves>
 struct Outer {
   using P = Panels<K>;
+  static constexpr int group = RESULTS / P::vectors;
   // Rows of the two tiles, and of the sums, are padded to whole registers and groups of them.
-  static constexpr Size height = ceil_to(M, P::group), width = P::row;
+  static constexpr Size height = ceil_to(M, group), width = P::row;
   static constexpr Size sums = halves * height * width;
   static constexpr Size side = (M + K) * sizeof(T) <= 1024 ? 12 : 6;
   static constexpr Size most = halves == 2 ? side * side : (M + K) * sizeof(T) <= 2048 ? 96 : 24;
@@ -260,27 +264,27 @@ struct Outer {
   // sums[m][k] += sum over rows r of a[r][m] * b[r][k], for each half.
   static void add_products(const T* a, const T* b, Size count, T* to) {
     for (int half = 0; half < halves; ++half)
-      for (Size m = 0; m < height; m += P::group)
+      for (Size m = 0; m < height; m += group)
         for (Size k = 0; k < P::row; k += P::width)
           block(a + half * left_half + m, b + half * right_half + k, count,
                 to + (half * height + m) * width + k);
   }
 
   static INLINE void block(const T* a, const T* b, Size count, T* to) {
-    V sum[P::group][P::vectors] = {};
+    V sum[group][P::vectors] = {};
     for (Size r = 0; r < count; ++r) {
       V factors[P::vectors];
 #pragma GCC unroll 8
       for (int v = 0; v < P::vectors; ++v) factors[v] = load(b + r * P::row + v * W);
 #pragma GCC unroll 32
-      for (int m = 0; m < P::group; ++m) {
+      for (int m = 0; m < group; ++m) {
         const V broadcast = a[r * height + m] - V{};
 #pragma GCC unroll 8
         for (int v = 0; v < P::vectors; ++v) sum[m][v] += broadcast * factors[v];
       }
     }
 #pragma GCC unroll 32
-    for (int m = 0; m < P::group; ++m)
+    for (int m = 0; m < group; ++m)
 #pragma GCC unroll 8
       for (int v = 0; v < P::vectors; ++v) {
         T* at = to + m * P::row + v * W;
@@ -297,6 +301,19 @@ struct Outer {
   }
 };
 
+// Ask for huge pages where a result is large: it is then new memory, not yet mapped, and mapping it
+// page by page would take longer than writing it.
+inline void expect_writes(void* memory, Size bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  constexpr std::uintptr_t PAGE = 1 << 21;
+  const auto start = reinterpret_cast<std::uintptr_t>(memory);
+  const std::uintptr_t first = (start + PAGE - 1) / PAGE * PAGE, last = (start + bytes) / PAGE * PAGE;
+  if (bytes >= Size(8 * PAGE)) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+#else
+  (void)memory, (void)bytes;
+#endif
+}
+
 // All memory that a call needs beside its arguments, in one piece.
 class Workspace {
  public:
@@ -312,6 +329,7 @@ class Workspace {
   bool allocate() {
     memory_ = static_cast<char*>(std::aligned_alloc(64, std::max<Size>(total_, 64)));
     if (!memory_) return false;
+    expect_writes(memory_, total_);
     for (auto [pointer, offset] : pointers_) *pointer = reinterpret_cast<T*>(memory_ + offset);
     return true;
   }
