@@ -124,9 +124,7 @@ def library(source: str, cin: int, cout: int, scalar: str) -> ctypes.CDLL:
                     is_python_module=False,
                 )
             except (RuntimeError, OSError) as error:
-                raise BackendError(
-                    f"the C++ compiler could not build a kernel: {error}; backend='einsum' needs none"
-                ) from error
+                raise BackendError(f"the C++ compiler could not build a kernel: {error}") from error
             (Path(aside) / f"{name}.so").replace(path)
     found = ctypes.CDLL(str(path))
     pointer, size = ctypes.c_void_p, ctypes.c_int64
@@ -302,7 +300,9 @@ class Kernel:
         cin, cout = x.shape[-1], dy.shape[-1]
         return x.new_empty((self.rows, cout, cin)), x.new_empty((self.bias_rows, cout))
 
-    def _forward_backward(self, ctx: Any, x: Any, weight: Any, bias: Any, dy: Any) -> tuple[Any, ...]:
+    def _forward_backward(
+        self, ctx: Any, x: Any, weight: Any, bias: Any, dy: Any
+    ) -> tuple[Any, ...]:
         dx = dweight = dbias = None
         if ctx.needs_input_grad[0]:
             dx = self.call("input_gradient")(dy, weight, ctx.n)

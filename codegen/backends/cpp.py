@@ -14,8 +14,9 @@ by the threads of OpenMP; which thread does what does not change the result.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
+from itertools import permutations
 
 from tannaka.codegen.notation import indices
 from tannaka.codegen.plan import Plan, describe
@@ -27,15 +28,15 @@ MAX_ORDER = 4
 WIDTH = 100
 
 
-IMPORT = "from tannaka.codegen.native import compiled\n"
-"""What the text of a layer takes from here; a file of its own has the text of that module instead."""
-
-
 def kernel(plan: Plan) -> str:
-    """The source of ``apply(x, weight[, bias], n) -> y``: the C++ text, and a call that builds it."""
+    """The source of ``apply(x, weight[, bias], n) -> y``: the C++ text, and a call that builds it.
+
+    It imports one module from here; a file of its own has the text of that module instead.
+    """
     bias_rows = None if plan.bias_basis is None else len(plan.bias_basis)
     call = f"compiled(SOURCE, {plan.dom}, {plan.cod}, {len(plan.basis)}, {bias_rows})"
-    return f'{IMPORT}\nSOURCE = r"""\n{source(plan)}"""\n\napply = {call}\n'
+    imported = "from tannaka.codegen.native import compiled\n"
+    return f'{imported}\nSOURCE = r"""{source(plan)}"""\n\napply = {call}\n'
 
 
 def source(plan: Plan) -> str:
@@ -65,7 +66,7 @@ def source(plan: Plan) -> str:
             f"#define IN {plan.in_channels}",
             f"#define OUT {plan.out_channels}",
             "#endif",
-            f"#define ORDER {max(largest, 1)}",
+            f"#define ORDER {max(largest, 3)}",
         ],
         [tiles.rstrip()],
         _tensors(y, x),
@@ -140,10 +141,7 @@ class Direction:
 
     def at(self, name: str, letters: Iterable[str]) -> str:
         """The address of the row of a tensor at some indices."""
-        place = "b"
-        for letter in letters:
-            place = f"({place} * t.n + {letter})"
-        return f"t.{name} + {place} * {self.row(name)}"
+        return f"t.{name} + {_place(['b', *letters])} * {self.row(name)}"
 
     # Reductions.
 
@@ -198,23 +196,21 @@ class Direction:
         kept = indices(step.keep)
         if not _shared(step):
             return self.at(step.out, kept)
-        place = kept[:1] or "0"
-        for letter in kept[1:]:
-            place = f"({place} * t.n + {letter})"
-        return f"{step.out} + {place} * {self.cin}"
+        return f"{step.out} + {_place(kept)} * {self.cin}" if kept else step.out
 
     def _sweep(self, source: str, steps: list[Reduction]) -> Iterator[str]:
         """One reading of a tensor, in slabs of rows along its last axis."""
         letters = indices(tuple(range(self.orders[source])))
-        *outer, last = letters
-        start, end = ("0", "t.n") if outer else ("first", "last")
+        last, start, end = letters[-1], "0", "t.n"
+        if len(letters) == 1:
+            start, end = "first", "last"
+        loops = [line.strip() for line in _loops(letters[:-1])]
+        # What is summed over the axis before the last is a slab that stays in the cache meanwhile.
         slabs = f"for (Size {last} = {start}; {last} < {end}; {last} += SLAB<{self.cin}>)"
-        # Sums over the axis before the last go to a slab that stays in the cache meanwhile.
-        *before, inner = [*_loops(outer), slabs] if not outer else [*_loops(outer)]
-        lines = [line.strip() for line in (*before, *([slabs] if outer else []), inner)]
-        for depth, line in enumerate(lines):
-            yield "    " + "  " * depth + line + (" {" if depth == len(lines) - 1 else "")
-        pad = "    " + "  " * (len(lines) - 1)
+        loops.insert(max(len(loops) - 1, 0), slabs)
+        for depth, line in enumerate(loops):
+            yield "    " + "  " * depth + line + (" {" if depth == len(loops) - 1 else "")
+        pad = "    " + "  " * (len(loops) - 1)
         yield f"{pad}  const Size rows = std::min({end} - {last}, SLAB<{self.cin}>);"
         yield f"{pad}  const T* const slab = {self.at(source, letters)};"
         for step in steps:
@@ -289,97 +285,91 @@ class Direction:
 
     def _mix(self, mixing: Mixing) -> Iterator[str]:
         """The functions that write the weight of a mixing as panels, and that carry it out."""
-        table, many = f"ROWS_{mixing.outs[0]}", len(mixing.outs) > 1
-        order, paired = self.orders[mixing.outs[0]], self.paired(mixing)
+        name, order = mixing.outs[0], self.orders[mixing.outs[0]]
+        many = len(mixing.outs) > 1
         for out, rows in zip(mixing.outs, mixing.rows, strict=True):
             yield from _comment(_mixing_said(mixing, out, rows, self.cin == "OUT"))
-        yield f"constexpr int {table}[{len(mixing.outs)}][{len(mixing.features)}] = {{"
+        yield f"constexpr int ROWS_{name}[{len(mixing.outs)}][{len(mixing.features)}] = {{"
         for line in self._table(mixing):
             text = f"{{{', '.join(map(str, line))}}},"
             yield from textwrap.wrap(text, WIDTH, initial_indent="    ", subsequent_indent="     ")
         yield "};"
         yield ""
-        yield f"void pack_{mixing.outs[0]}(const T* weight, T* panels) {{"
-        yield f"  {self.mixer(mixing)}::pack(panels, [=](Size e, Size half, Size k, Size o) {{"
+        yield f"using Mix_{name} = {self._template(mixing)};"
+        yield ""
+        yield f"void pack_{name}(const T* weight, T* panels) {{"
+        yield f"  Mix_{name}::pack(panels, [=](Size e, Size s, Size k, Size o) {{"
         yield f"    const Size f = k / {self.cin}, i = k % {self.cin};"
-        yield f"    const T a = weight[{self.entry(table, 'f')}];"
-        if paired:
-            yield f"    const T b = weight[{self.entry(table, f'f + {len(mixing.sources)}')}];"
-            yield "    return (half ? a - b : a + b) / 2;"
-        else:
-            yield "    return a;"
+        yield f"    return weight[{self.entry(mixing, 's')}];"
         yield "  });"
         yield "}"
         yield ""
-        yield f"void mix_{mixing.outs[0]}(Tensors t, const T* panels) {{"
-        yield f"  using Mix = {self.mixer(mixing)};"
+        yield f"void mix_{name}(Tensors t, const T* panels) {{"
+        yield f"  using Mix = Mix_{name};"
         yield "  T* const tile = t.tiles + omp_get_thread_num() * t.tile;"
-        loop = (
-            "for_pairs<false, Mix::side>" if paired else f"for_positions<false, {order}, Mix::most>"
-        )
-        yield f"  {loop}(t.count, t.n, [=](Size r, const Row& q) {{"
+        yield f"  {self.loop(mixing, 'Mix', 'false')}(t.count, t.n, [=](Size r, const Row& q) {{"
         yield f"    const Size b = q.b{_named(order)};"
-        yield from (
-            f"    {line}" for line in self.packed(mixing, "tile + r * Mix::depth", "Mix::half")
-        )
+        for f, addresses in enumerate(self.addresses(mixing)):
+            yield from _call(f"Mix::put<{self.cin}>", ["tile", "r", str(f), *addresses])
         yield "  }, [=](const Row* rows, Size count) {"
-        yield "    Mix::multiply(tile, rows, count, panels, [=](Size e, const Row& q, Size c, V s, V d) {"
+        yield "    Mix::multiply(tile, rows, count, panels, [=](Size e, const Row& q, Size c, V v) {"
         yield f"      const Size b = q.b{_named(order)};"
+        arguments = "".join(f"{letter}, " for letter in indices(tuple(range(order))))
         if many:
             yield "      switch (e) {"
         for e, out in enumerate(mixing.outs):
-            pad = "        " if many else "      "
-            arguments = "".join(f"{letter}, " for letter in indices(tuple(range(order))))
-            yield from [f"      case {e}:"] * many
-            if paired:
-                yield f"{pad}write_{out}(t, b, i, j, c, s + d);"
-                yield f"{pad}write_{out}(t, b, j, i, c, s - d);"
-            else:
-                yield f"{pad}write_{out}(t, b, {arguments}c, s);"
-            yield from [f"{pad}break;"] * many
+            yield from [f"        case {e}:"] * many
+            yield f"      {'    ' * many}write_{out}(t, b, {arguments}c, v);"
+            yield from ["          break;"] * many
         if many:
             yield "      }"
         yield "    });"
         yield "  });"
         yield "}"
 
-    def paired(self, mixing: Mixing) -> bool:
-        """Whether positions go in pairs."""
-        return self.orders[mixing.outs[0]] == 2 and mixing.symmetric
+    def axes(self, mixing: Mixing) -> int:
+        """How many axes are permuted in orbits; 1 where positions are taken one by one."""
+        order = self.orders[mixing.outs[0]]
+        return order if order in (2, 3) and mixing.symmetric else 1
 
-    def mixer(self, mixing: Mixing) -> str:
+    def parts(self, mixing: Mixing) -> int:
+        """How many tensors a tile packs for each position or orbit."""
+        return len(mixing.features) if self.axes(mixing) == 1 else len(mixing.sources)
+
+    def _template(self, mixing: Mixing) -> str:
         """The template that does a mixing."""
-        parts, halves = len(mixing.features), 1
-        if self.paired(mixing):
-            parts, halves = len(mixing.sources), 2
-        return f"Mixing<{parts} * {self.cin}, {self.cout}, {len(mixing.outs)}, {halves}>"
+        depth = f"{self.parts(mixing)} * {self.cin}"
+        return f"Mixing<{depth}, {self.cout}, {len(mixing.outs)}, {self.axes(mixing)}>"
+
+    def loop(self, mixing: Mixing, template: str, fixed: str) -> str:
+        """The template that goes over positions or orbits."""
+        if self.axes(mixing) == 1:
+            return f"for_positions<{fixed}, {self.orders[mixing.outs[0]]}, {template}::most>"
+        return f"for_orbits<{fixed}, {self.axes(mixing)}, {template}::side>"
 
     def _table(self, mixing: Mixing) -> list[list[int]]:
-        """The rows in the order in which kernels take them: pairs as they are, then transposed."""
+        """The rows of the weight in the order in which kernels take them."""
         wanted = list(mixing.features)
-        if self.paired(mixing):
-            wanted = [(name, axes) for axes in ((0, 1), (1, 0)) for name in mixing.sources]
+        if (axes := self.axes(mixing)) > 1:
+            wanted = [(name, s) for s in permutations(range(axes)) for name in mixing.sources]
         return [[row[mixing.features.index(f)] for f in wanted] for row in mixing.rows]
 
-    def entry(self, table: str, f: str) -> str:
-        """An entry of the weight; the input's gradient reads it transposed."""
-        if self.cin == "IN":
-            return f"({table}[e][{f}] * OUT + o) * IN + i"
-        return f"({table}[e][{f}] * OUT + i) * IN + o"
+    def entry(self, mixing: Mixing, s: str) -> str:
+        """Where the weight of feature f, in permutation s, has i in and o out."""
+        place = "f" if self.axes(mixing) == 1 else f"{s} * {self.parts(mixing)} + f"
+        row = f"ROWS_{mixing.outs[0]}[e][{place}]"
+        # The gradient of the input reads the weight transposed.
+        return f"({row} * OUT + o) * IN + i" if self.cin == "IN" else f"({row} * OUT + i) * IN + o"
 
-    def packed(self, mixing: Mixing, to: str, half: str, factor: str = "") -> Iterator[str]:
-        """Packing of the features at a position."""
+    def addresses(self, mixing: Mixing) -> Iterator[list[str]]:
+        """Of each feature the row at a position, or the rows at all positions of an orbit."""
         letters = indices(tuple(range(self.orders[mixing.outs[0]])))
-        if self.paired(mixing):
-            yield f"T* const s = {to};"
-            for f, name in enumerate(mixing.sources):
-                yield f"sum_and_difference<{self.cin}>(s + {f} * {self.cin}, s + {half} + {f} * {self.cin},"
-                yield f"    {self.at(name, 'ij')}, {self.at(name, 'ji')}{factor});"
-            return
-        yield f"T* const row = {to};"
-        for f, (name, axes) in enumerate(mixing.features):
-            read = [letters[axes.index(axis)] for axis in range(len(axes))]
-            yield f"copy<{self.cin}>(row + {f} * {self.cin}, {self.at(name, read)});"
+        if self.axes(mixing) == 1:
+            for name, axes in mixing.features:
+                yield [self.at(name, [letters[axes.index(axis)] for axis in range(len(axes))])]
+        else:
+            for name in mixing.sources:
+                yield [self.at(name, position) for position in permutations(letters)]
 
     # What runs them.
 
@@ -398,7 +388,7 @@ class Direction:
                 yield f"workspace.add(&t.{name}, chunk * {self.size(name)});"
         for mixing in self.layer.mixings:
             yield f"T* panels_{mixing.outs[0]};"
-            yield f"workspace.add(&panels_{mixing.outs[0]}, {self.mixer(mixing)}::weights);"
+            yield f"workspace.add(&panels_{mixing.outs[0]}, Mix_{mixing.outs[0]}::weights);"
 
     def reduce(self) -> Iterator[str]:
         """Calls that reduce a chunk."""
@@ -415,6 +405,11 @@ class Direction:
                 if self.orders[name] == order:
                     yield f"fill_{name}(t);"
             yield "#pragma omp barrier"
+
+
+def _place(letters: Sequence[str]) -> str:
+    """The number of a row, from its indices."""
+    return letters[0] if len(letters) == 1 else f"at(t.n, {', '.join(letters)})"
 
 
 def _shared(step: Reduction) -> bool:
@@ -488,66 +483,62 @@ def _tensors(y: Direction, x: Direction) -> Iterator[str]:
     yield "};"
 
 
-def _outer_template(y: Direction, mixing: Mixing) -> str:
-    parts, halves = len(mixing.features), 1
-    if y.paired(mixing):
-        parts, halves = len(mixing.sources), 2
-    return f"Outer<{len(mixing.outs)} * OUT, {parts} * IN, {halves}>"
-
-
 def _outer(y: Direction, x: Direction, mixing: Mixing) -> Iterator[str]:
     """The gradient of the weight of a mixing, summed by each thread, and over threads."""
-    name, order = mixing.outs[0], y.orders[mixing.outs[0]]
-    table, paired = f"ROWS_{name}", y.paired(mixing)
-    parts = len(mixing.sources if paired else mixing.features)
-    gradients = tuple(f"d{out}" for out in mixing.outs)
-    given = Mixing(
-        gradients, tuple((g, axes) for g in gradients for axes in _axes(order, paired)), ()
-    )
+    name, axes = mixing.outs[0], y.axes(mixing)
+    order, parts = y.orders[name], y.parts(mixing)
     letters = indices(tuple(range(order)))
-    yield f"// dW[row] += d{name}[{letters}] x feature[{letters}], and so on for all rows in {table}."
+    sides = f"{len(mixing.outs)} * OUT, {parts} * IN, {axes}"
+    yield f"// The gradient of the rows of the weight in ROWS_{name}."
+    yield f"using Outer_{name} = Outer<{sides}>;"
+    yield ""
     yield f"void outer_{name}(Tensors t, T* sums) {{"
-    yield f"  using Sums = {_outer_template(y, mixing)};"
-    yield "  T* const left = t.tiles + omp_get_thread_num() * t.tile, *const right = left + Sums::left;"
-    loop = "for_pairs<true, Sums::side>" if paired else f"for_positions<true, {order}, Sums::most>"
-    yield f"  {loop}(t.count, t.n, [=](Size r, const Row& q) {{"
+    yield f"  using Sums = Outer_{name};"
+    yield "  T* const left = t.tiles + omp_get_thread_num() * t.tile;"
+    yield "  T* const right = left + Sums::left;"
+    yield f"  {y.loop(mixing, 'Sums', 'true')}(t.count, t.n, [=](Size r, const Row& q) {{"
     yield f"    const Size b = q.b{_named(order)};"
-    yield "    {"
-    yield from (
-        f"      {line}" for line in x.packed(given, "left + r * Sums::height", "Sums::left_half")
-    )
-    yield "    }"
-    factor = ""
-    if paired:
-        yield "    // A position on the diagonal is its own transpose, and counts once."
-        yield "    const T factor = i == j ? T(1) / 2 : T(1);"
-        factor = ", factor"
-    yield from (
-        f"    {line}"
-        for line in y.packed(mixing, "right + r * Sums::width", "Sums::right_half", factor)
-    )
+    for e, out in enumerate(mixing.outs):
+        positions = list(permutations(letters)) if axes > 1 else [letters]
+        given = [x.at(f"d{out}", position) for position in positions]
+        yield from _call("Sums::put_left<OUT>", ["left", "r", f"{e} * OUT", *given])
+    if axes > 1:
+        yield f"    const T once = T(1) / repeats<{axes}>(q);"
+    for f, given in enumerate(y.addresses(mixing)):
+        factor = "once" if axes > 1 else "1"
+        yield from _call("Sums::put_right<IN>", ["right", "r", f"{f} * IN", factor, *given])
     yield "  }, [=](const Row*, Size count) { Sums::add_products(left, right, count, sums); });"
     yield "}"
     yield ""
     yield f"void total_{name}(const T* sums, T* dweight) {{"
-    yield f"  using Sums = {_outer_template(y, mixing)};"
     yield f"  share<false>({len(mixing.outs)} * OUT, [=](Size m) {{"
     yield f"    for (Size k = 0; k < {parts} * IN; ++k) {{"
     yield "      const Size e = m / OUT, o = m % OUT, f = k / IN, i = k % IN;"
-    yield "      const T s = Sums::total(sums, 0, m, k);"
-    if paired:
-        yield "      const T d = Sums::total(sums, 1, m, k);"
-        yield f"      dweight[{y.entry(table, 'f')}] = (s + d) / 2;"
-        yield f"      dweight[{y.entry(table, f'f + {parts}')}] = (s - d) / 2;"
-    else:
-        yield f"      dweight[{y.entry(table, 'f')}] = s;"
+    yield f"      T d[Outer_{name}::count];"
+    yield f"      Outer_{name}::total(sums, m, k, d);"
+    yield f"      for (Size s = 0; s < Outer_{name}::count; ++s)"
+    yield f"        dweight[{y.entry(mixing, 's')}] = d[s];"
     yield "    }"
     yield "  });"
     yield "}"
 
 
-def _axes(order: int, paired: bool) -> list[tuple[int, ...]]:
-    return [(0, 1), (1, 0)] if paired else [tuple(range(order))]
+def _call(function: str, arguments: list[str]) -> Iterator[str]:
+    """A call as a statement, arguments on lines of their own where it is long."""
+    line = f"    {function}({', '.join(arguments)});"
+    if len(line) <= WIDTH:
+        yield line
+        return
+    head, rest = arguments[:3], arguments[3:]
+    yield f"    {function}({', '.join(head)},"
+    pad = " " * (5 + len(function))
+    yield from textwrap.wrap(
+        f"{', '.join(rest)});",
+        WIDTH,
+        initial_indent=pad,
+        subsequent_indent=pad,
+        break_long_words=False,
+    )
 
 
 def _linear(y: Direction, arguments: str) -> Iterator[str]:
@@ -559,7 +550,7 @@ def _linear(y: Direction, arguments: str) -> Iterator[str]:
         *y.reduced_memory(),
         *y.mixed_memory(),
     ]
-    sizes = [f"{y.mixer(mixing)}::tile" for mixing in layer.mixings]
+    sizes = [f"Mix_{mixing.outs[0]}::tile" for mixing in layer.mixings]
     setup = [f"pack_{m.outs[0]}(weight, panels_{m.outs[0]});" for m in layer.mixings]
     if rows:
         memory.append(f"workspace.add(&t.bias, {rows} * Panels<OUT>::row);")
@@ -582,17 +573,17 @@ def _weight_gradient(y: Direction, x: Direction, bias_rows: int) -> Iterator[str
         for m in mixings
         for line in (
             f"T* sums_{m.outs[0]};",
-            f"workspace.add(&sums_{m.outs[0]}, threads * {_outer_template(y, m)}::sums);",
+            f"workspace.add(&sums_{m.outs[0]}, threads * Outer_{m.outs[0]}::sums);",
         )
     ]
-    sizes = [f"{_outer_template(y, m)}::tile" for m in mixings]
+    sizes = [f"Outer_{m.outs[0]}::tile" for m in mixings]
     setup, chunk, after = ["const Size thread = omp_get_thread_num();"], [], []
     setup += [
         line
         for m in mixings
         for line in (
-            f"T* const sums_of_{m.outs[0]} = sums_{m.outs[0]} + thread * {_outer_template(y, m)}::sums;",
-            f"zero(sums_of_{m.outs[0]}, {_outer_template(y, m)}::sums);",
+            f"T* const sums_of_{m.outs[0]} = sums_{m.outs[0]} + thread * Outer_{m.outs[0]}::sums;",
+            f"zero(sums_of_{m.outs[0]}, Outer_{m.outs[0]}::sums);",
         )
     ]
     if bias_rows:
@@ -626,7 +617,8 @@ def _team(
     after: list[str],
 ) -> Iterator[str]:
     """A function that takes memory, and then has a team of threads go from chunk to chunk."""
-    yield f'extern "C" int {arguments}, Size batch, Size n, int threads) {{'
+    yield f'extern "C" int {arguments},'
+    yield "    Size batch, Size n, int threads) {"
     yield "  Workspace workspace;"
     yield "  Tensors t = {};"
     yield "  t.n = n;"
@@ -634,7 +626,9 @@ def _team(
     numbers += " * ".join([*["n"] * y.orders[y.layer.result], y.cout])
     yield f"  const Size chunk = chunk_of(batch, {numbers}, threads);"
     yield "  t.parts = parts_of(chunk, n, threads);"
-    yield f"  t.tile = std::max<Size>({{{', '.join(['1', *dict.fromkeys(tiles)])}}});"
+    yield from _indented(
+        textwrap.wrap(f"t.tile = std::max<Size>({{{', '.join(['1', *tiles])}}});", WIDTH - 6), "  "
+    )
     yield "  workspace.add(&t.tiles, threads * t.tile);"
     yield from _indented(memory, "  ")
     yield "  if (!workspace.allocate()) return 1;"
