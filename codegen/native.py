@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -103,7 +104,9 @@ def library(source: str, cin: int, cout: int, scalar: str) -> ctypes.CDLL:
     flags = ["-O3", "-fopenmp", "-fno-math-errno", "-fno-trapping-math"]
     flags += INSTRUCTIONS.get(torch.backends.cpu.get_cpu_capability(), ())
     flags += [f"-DSCALAR={scalar}", f"-DIN={cin}", f"-DOUT={cout}"]
-    identity = "\n".join([source, torch.__version__, builder.get_cxx_compiler(), *flags])
+    # Comments name the group: the same steps at another n are the same library.
+    code = re.sub(r"^ *//.*\n", "", source, flags=re.MULTILINE)
+    identity = "\n".join([code, torch.__version__, builder.get_cxx_compiler(), *flags])
     name = f"tannaka_{hashlib.sha256(identity.encode()).hexdigest()[:24]}"
     root = os.environ.get("TORCH_EXTENSIONS_DIR") or builder.get_default_build_root()
     folder = Path(root) / "tannaka"

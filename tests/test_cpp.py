@@ -6,7 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -162,6 +162,11 @@ def test_the_layer_is_equivariant(layers: tuple[EquivariantLinear, EquivariantLi
     assert_equivariant(layers[0])
 
 
+def cubed(parameters: dict[str, Tensor], layer: EquivariantLinear, x: Tensor) -> Tensor:
+    y: Tensor = torch.func.functional_call(layer, parameters, (x,))
+    return y.pow(3).sum()
+
+
 TRANSFORMS: dict[str, Callable[[EquivariantLinear, Tensor], Any]] = {
     "vmap": lambda m, x: torch.func.vmap(m, in_dims=2, out_dims=1)(
         x[:, :, None].expand(2, 9, 4, 9, 3)
@@ -179,14 +184,10 @@ TRANSFORMS: dict[str, Callable[[EquivariantLinear, Tensor], Any]] = {
         lambda p: torch.func.functional_call(m, p, (x,)).detach()
     )({name: torch.stack([p, 2 * p]) for name, p in m.named_parameters()}),
     "the tangent of a gradient": lambda m, x: torch.func.jvp(
-        torch.func.grad(lambda z: m(z).pow(3).sum()), (x,), (x.cos(),)
+        torch.func.grad(partial(cubed, dict(m.named_parameters()), m)), (x,), (x.cos(),)
     ),
     "the tangent of a gradient of the weight": lambda m, x: torch.func.jvp(
-        lambda z: torch.func.grad(lambda p: torch.func.functional_call(m, p, (z,)).pow(3).sum())(
-            dict(m.named_parameters())
-        ),
-        (x,),
-        (x.cos(),),
+        partial(torch.func.grad(cubed), dict(m.named_parameters()), m), (x,), (x.cos(),)
     ),
 }
 

@@ -86,10 +86,11 @@ def _head(plan: Plan) -> Iterator[str]:
     orders = plan.orders()
     steps = [line for step in plan.steps for line in describe(step, orders)]
     lines = [
+        f"Linear layer that commutes with {plan.group}, from order {plan.dom} to {plan.cod}.",
+        "",
         (
-            f"Linear layer that commutes with {plan.group}, from order {plan.dom} to {plan.cod}, "
-            f"of {len(plan.basis)} diagrams, reduce={plan.reduce}. In index notation, with W the "
-            "rows of the weight and b those of the bias:"
+            f"{len(plan.basis)} diagrams, reduce={plan.reduce}. In index notation, with W the rows "
+            "of the weight and b those of the bias:"
         ),
         "",
         *(f"  {line}" for line in [*steps, f"return {plan.result}"]),

@@ -1,5 +1,7 @@
-// Linear layer that commutes with S(9), from order 2 to 2, of 15 diagrams, reduce=mean. In index
-//     notation, with W the rows of the weight and b those of the bias:
+// Linear layer that commutes with S(9), from order 2 to 2.
+//
+// 15 diagrams, reduce=mean. In index notation, with W the rows of the weight and b those of the
+//     bias:
 //
 //   c0[i] = x[ii]
 //   c1[i] = mean over j of x[ij]
