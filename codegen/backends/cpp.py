@@ -214,11 +214,13 @@ class Direction:
         pad = "    " + "  " * (len(loops) - 1)
         yield f"{pad}  const Size rows = std::min({end} - {last}, SLAB<{self.cin}>);"
         yield f"{pad}  const T* const slab = {self.at(source, letters)};"
-        for step in steps:
-            if len(letters) - 1 in step.keep:
-                yield f"{pad}  add({self._target(step)}, slab, rows * {self.cin});"
-            else:
-                yield f"{pad}  add_rows<{self.cin}>({self._target(step)}, slab, rows);"
+        each = [step for step in steps if len(letters) - 1 in step.keep]
+        rest = [step for step in steps if step not in each]
+        targets = ", ".join(self._target(step) for step in [*each, *rest])
+        call = f"add_rows<{self.cin}, {len(each)}, {len(rest)}>(slab, rows, {{{targets}}});"
+        yield from textwrap.wrap(
+            call, WIDTH, initial_indent=f"{pad}  ", subsequent_indent=f"{pad}      "
+        )
         yield f"{pad}}}"
 
     def _along_diagonal(self, step: Reduction) -> Iterator[str]:
@@ -595,7 +597,7 @@ def _weight_gradient(y: Direction, x: Direction, bias_rows: int) -> Iterator[str
     for name, row in y.layer.bias_rows.items():
         chunk += [
             "#pragma omp single nowait",
-            f"add_rows<OUT>(dbias + {row} * OUT, t.d{name}, t.count);",
+            f"add_rows<OUT, 0, 1>(t.d{name}, t.count, {{dbias + {row} * OUT}});",
         ]
     chunk.append("#pragma omp barrier")
     after = [f"total_{m.outs[0]}(sums_{m.outs[0]}, dweight);" for m in mixings]

@@ -95,15 +95,47 @@ INLINE void scale(T* to, Size count, T factor) {
   for (Size c = 0; c < count; ++c) to[c] *= factor;
 }
 
-// to += the sum of some rows, eight at a time: few writes, and small errors.
+// Rows that are read together, a part of a second-level cache, and how far ahead they are asked for.
 template <Size C>
-INLINE void add_rows(T* __restrict to, const T* __restrict from, Size rows) {
-  for (; rows >= 8; rows -= 8, from += 8 * C)
-    for (Size c = 0; c < C; ++c)
-      to[c] += ((from[c] + from[c + C]) + (from[c + 2 * C] + from[c + 3 * C])) +
-               ((from[c + 4 * C] + from[c + 5 * C]) + (from[c + 6 * C] + from[c + 7 * C]));
-  for (; rows > 0; --rows, from += C)
-    for (Size c = 0; c < C; ++c) to[c] += from[c];
+constexpr Size SLAB = std::max<Size>(8, 65536 / (C * sizeof(T)) / 8 * 8);
+constexpr Size AHEAD = 8192 / sizeof(T);
+
+// Read some rows once: add them to the same rows of `each` tensors, and their sum, which is kept in
+// registers, to a row of `all` others.
+template <Size C, int each, int all, Size first = 0>
+INLINE void add_rows(const T* from, Size rows, T* const (&to)[each + all]) {
+  constexpr Size left = (C - first) / W;
+  if constexpr (left > 0) {
+    constexpr int vectors = left < 8 ? left : 8, sums = vectors == 1 ? 4 : vectors < 4 ? 2 : 1;
+    V sum[sums][vectors] = {};
+    const auto read = [&](Size row, int s) __attribute__((always_inline)) {
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) {
+        const Size place = row * C + first + v * W;
+        __builtin_prefetch(from + place + AHEAD);
+        const V x = load(from + place);
+        for (int t = 0; t < each; ++t) store(to[t] + place, load(to[t] + place) + x);
+        sum[s][v] += x;
+      }
+    };
+    Size row = 0;
+    for (; row + sums <= rows; row += sums)
+#pragma GCC unroll 4
+      for (int s = 0; s < sums; ++s) read(row + s, s);
+    for (; row < rows; ++row) read(row, 0);
+    for (int s = 1; s < sums; ++s)
+      for (int v = 0; v < vectors; ++v) sum[0][v] += sum[s][v];
+    for (int t = each; t < each + all; ++t)
+      for (int v = 0; v < vectors; ++v)
+        store(to[t] + first + v * W, load(to[t] + first + v * W) + sum[0][v]);
+    add_rows<C, each, all, first + vectors * W>(from, rows, to);
+  } else {
+    for (Size row = 0; row < rows; ++row)
+      for (Size c = first; c < C; ++c) {
+        for (int t = 0; t < each; ++t) to[t][row * C + c] += from[row * C + c];
+        for (int t = each; t < each + all; ++t) to[t][c] += from[row * C + c];
+      }
+  }
 }
 
 // The Fourier transform of a function on permutations, listed in lexicographic order: of no axis or
@@ -190,9 +222,6 @@ void combine(const T* partial, T* to, Size count, Size rows, Size parts, T facto
   }
 }
 
-// Rows that are read together, a part of a first-level cache.
-template <Size C>
-constexpr Size SLAB = std::max<Size>(8, 16384 / (C * sizeof(T)) / 8 * 8);
 
 // A position: the sample, and an index on each axis.
 struct Row {
