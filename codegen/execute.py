@@ -324,7 +324,7 @@ def _diagonals(labels: Sequence[int]) -> tuple[tuple[int, int], ...]:
 
 def dense_kernel(plan: DensePlan) -> Kernel:
     """The function (x, weight[, bias], n) -> y of a plan that writes the whole matrix."""
-    known = Constants({"stack": plan.stack.reshape(len(plan.basis), -1).T})
+    known = Constants({"stack": plan.stack.reshape(len(plan.basis), plan.rows * plan.columns).T})
     rows, columns, i, o = plan.rows, plan.columns, plan.in_channels, plan.out_channels
 
     def run(x: Tensor, weight: Tensor) -> Tensor:
@@ -342,6 +342,9 @@ def isotypic_kernel(plan: IsotypicPlan) -> Kernel:
     i, o = plan.in_channels, plan.out_channels
 
     def run(x: Tensor, weight: Tensor) -> Tensor:
+        if not found.blocks:
+            # The empty sums let autograd see both.
+            return x.new_zeros(len(x), plan.rows, o) + (x[:, :0].sum() + weight.sum())
         inner = known("inputs", x) @ x  # (batch, coordinates, in)
         blocks = known("entries", weight) @ weight.flatten(1)  # (entries of blocks, out in)
         parts, at, start = [], 0, 0
