@@ -59,7 +59,8 @@ class Network:
         number: dict[int, int] = {}
         for index in (*self.outputs, *self.inputs):
             number.setdefault(index, len(number))
-        for legs in self.legs:
+        # Free legs stand at no vertex; of one type there is but one determinant vertex.
+        for legs in sorted(self.legs, key=lambda legs: self.types[legs[0]]):
             for index in legs:
                 number.setdefault(index, len(number))
         types = [0] * len(number)
