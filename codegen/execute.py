@@ -324,8 +324,8 @@ def _diagonals(labels: Sequence[int]) -> tuple[tuple[int, int], ...]:
 
 def dense_kernel(plan: DensePlan) -> Kernel:
     """The function (x, weight[, bias], n) -> y of a plan that writes the whole matrix."""
-    known = Constants({"stack": plan.stack.reshape(len(plan.basis), plan.rows * plan.columns).T})
     rows, columns, i, o = plan.rows, plan.columns, plan.in_channels, plan.out_channels
+    known = Constants({"stack": plan.stack.reshape(len(plan.basis), rows * columns).T})
 
     def run(x: Tensor, weight: Tensor) -> Tensor:
         written = known("stack", weight) @ weight.flatten(1)  # (n^l n^k, out in)
@@ -355,6 +355,9 @@ def isotypic_kernel(plan: IsotypicPlan) -> Kernel:
             mixed = part @ matrix.reshape(p * i, q * o)
             parts.append(mixed.reshape(-1, d * q, o))
             at, start = at + p * q, start + d * p
+        if not parts:
+            # No map but 0: no coordinates, but autograd sees input and weight.
+            parts.append(inner @ weight.sum(0).T)
         return known("outputs", x) @ torch.cat(parts, dim=1)
 
     return _on_matrices(plan, run)

@@ -130,7 +130,8 @@ def _canonical(network: Network) -> Network:
     number: dict[int, int] = {}
     for index in (*network.outputs, *network.inputs):
         number.setdefault(index, len(number))
-    for legs in network.legs:
+    # Free legs stand at no vertex; of one type there is but one determinant vertex.
+    for legs in sorted(network.legs, key=lambda legs: network.types[legs[0]]):
         for index in legs:
             number.setdefault(index, len(number))
     types = [0] * len(number)
