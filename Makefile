@@ -13,8 +13,9 @@ INSTALLED := .venv/installed
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
 
+# A process for each of up to four processors; each takes about 1 GB.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -1,217 +1,464 @@
-"""How fast a layer is, in ratios to what a user would write by hand, measured in one run."""
+"""How fast a layer is, in ratios to other ways to compute it and to a floor, measured in one run.
+
+All ways to apply a layer have the same weight, and are first compared with it in double precision
+on a small layer of the same kind: a wrong answer is not timed. Then they take turns, round by
+round, together with a copy and a matrix product from which the floor is computed, so that a busy
+machine slows all alike; what is reported are medians over the rounds.
+
+On the CPU the time of large tensors is mostly that of their memory: the C library gives memory of
+more than 32 MiB back to the system at once, and each page that is touched for the first time costs
+more than filling it. :func:`keep_memory` asks the C library to keep it, for all ways alike.
+"""
 
 from __future__ import annotations
 
-import math
+import ctypes
+import os
 import platform
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+import random
+import statistics
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from timeit import Timer
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
-from torch.utils.benchmark import Timer
+from torch import Tensor, nn
 
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
-from tannaka.codegen.backends.einsum import DIAGONAL, diagonal_pairs
-from tannaka.codegen.build import HEADER, load_module
-from tannaka.codegen.choose import Basis
+from tannaka.category.orthogonal import SO, O
+from tannaka.category.symmetric import S
+from tannaka.codegen.floor import FLOAT, Work, least_work
 from tannaka.codegen.modules import EquivariantLinear
-from tannaka.codegen.notation import indices
-from tannaka.codegen.orbit_plan import OrbitPlan
-from tannaka.codegen.plan import Plan, indices_summed
+from tannaka.codegen.rivals import ENTRANTS, LeftOutError, Rival
+from tannaka.codegen.standings import (
+    COMPILED,
+    EAGER,
+    KERNEL,
+    OURS,
+    Case,
+    Floor,
+    Result,
+    Row,
+    compiled,
+)
 from tannaka.diagrams.diagram import natural
-from tannaka.diagrams.structure import propagating_number
+from tannaka.diagrams.errors import BackendError, SizeError
 
-Forward = Callable[[Tensor], Tensor]
+Extent = Literal["quick", "standard", "full"]
+Progress = Callable[[str], None]
+GIB = 2**30
+MEMORY: dict[Extent, int] = {"quick": GIB // 4, "standard": GIB, "full": 8 * GIB}
+"""Bytes that a rival may take."""
+ROUNDS = 7
+BACKWARD = 2
+"""So many times what the forward pass holds is held with the backward pass."""
 
 
 @dataclass(frozen=True)
-class Timing:
-    """The seconds of one call, forward alone and with the backward pass."""
+class Way:
+    """One of our ways to apply a layer: options of its constructor, and whether it is compiled."""
 
     name: str
-    forward: float
-    both: float
+    options: Mapping[str, Any] = field(default_factory=dict)
+    compiled: bool = False
+
+
+WAYS = (
+    Way(OURS),
+    Way(EAGER, {"backend": "einsum", "lowering": "factored"}),
+    Way(COMPILED, {"backend": "einsum", "lowering": "factored"}, compiled=True),
+    Way(KERNEL, {"backend": "cpp", "lowering": "factored"}),
+    Way("tannaka, isotypic", {"lowering": "isotypic"}),
+    Way("tannaka, dense", {"lowering": "dense"}),
+)
+"""The first is what users get, and what the others are compared with."""
+
+
+class DisagreementError(AssertionError):
+    """Two ways to apply the same layer give different answers."""
+
+
+def grid(extent: Extent = "standard") -> list[Case]:
+    """The layers that are timed.
+
+    Quick ones take half a minute, the standard ones five; the full set, with larger tensors and more
+    compiled rivals, up to an hour. Dense weights fit for small n and few channels alone.
+
+    >>> print(grid("quick")[0])
+    S(32), 2 -> 2, 16 channels, batch 8
+    """
+    if extent == "quick":
+        return [
+            Case(S(32), 2, 2, 16),
+            Case(S(64), 2, 2, 32),
+            Case(S(256), 1, 1, 16, 32),
+            Case(S(8), 3, 3, 8, 2),
+            Case(O(3), 3, 3, 64, 256),
+        ]
+    mixed = [Case(S(64), 2, 1, 32), Case(S(64), 1, 2, 32)]
+    planned = [Case(S(8), 4, 4, 4, 1, rivals=False)]
+    tensors: list[tuple[Group, int, int]] = [(O(3), k, k) for k in (2, 3, 4)]
+    tensors.append((SO(3), 2, 3))
+    if extent == "standard":
+        return [
+            *(Case(S(n), 2, 2, 4, series="C = 4, small") for n in (8, 16, 32)),
+            *(Case(S(n), 2, 2, 16, series="C = 16") for n in (32, 64, 128, 256)),
+            Case(S(64), 2, 2, 32, compiled=True),
+            Case(S(128), 2, 2, 64, 4),
+            *mixed,
+            *(Case(S(256), 1, 1, channels, 32) for channels in (16, 64)),
+            *(Case(S(n), 3, 3, 8, 2, series="C = 8") for n in (8, 12, 16, 24)),
+            *planned,
+            *(Case(group, k, l, 64, 256) for group, k, l in tensors),
+        ]
+    slow = {(32, 16), (64, 32), (128, 64), (128, 128), (256, 128)}
+    return [
+        *(Case(S(n), 2, 2, 4, series="C = 4, small") for n in (8, 16, 32)),
+        *(
+            # Inputs have 2^23 entries at most; with 16 channels the batch is the same for all n.
+            Case(
+                S(n),
+                2,
+                2,
+                channels,
+                batch=min(8, 2**23 // (n * n * channels)),
+                compiled=(n, channels) in slow,
+                series="C = 16" if channels == 16 else "",
+            )
+            for channels in (16, 32, 64, 128)
+            for n in (32, 64, 128, 256)
+        ),
+        *mixed,
+        *(
+            Case(S(n), 1, 1, channels, 32, compiled=n == 256, series=f"C = {channels}")
+            for channels in (16, 64)
+            for n in (64, 256, 1024, 4096)
+        ),
+        *(Case(S(n), 3, 3, 8, 2, series="C = 8") for n in (6, 8, 12, 16, 24)),
+        *(Case(S(n), 3, 3, 16, 1) for n in (16, 24)),
+        *planned,
+        *(
+            Case(group, k, l, channels, 256)
+            for group, k, l in [*tensors, (SO(3), 3, 3)]
+            for channels in (8, 16, 64, 128)
+        ),
+    ]
 
 
 def bench(
-    group: Group,
-    k: int,
-    l: int,
+    case: Case,
     *,
-    channels: int = 32,
-    batch: int = 8,
     seconds: float = 0.5,
-    basis: Basis = "auto",
-) -> list[Timing]:
-    """Time the layer, its rivals, and the floor below which no code can go; float32.
+    memory: int = GIB,
+    progress: Progress = lambda line: None,
+) -> Result:
+    """Time one layer, its rivals and its floor, each call for about so many seconds; float32.
 
-    The rivals have the same weight and are checked to give the same output: ``per diagram`` sums
-    one ``torch.einsum`` a diagram, ``dense`` multiplies by the assembled (n^l C) x (n^k C) matrix
-    (left out above 1 GiB), and for permutation groups ``tied dense`` writes the weight of each
-    orbit to all its places and multiplies. The ``floor`` moves the input and the output once, at this machine's
-    measured bandwidth, and does one channel mix per diagram on its through indices, at its measured
-    matrix product rate, whichever takes longer.
+    Rivals that would take more than ``memory`` bytes are left out, as are ways and rivals that do
+    not run here; their rows say why. ``progress`` is told what comes next. Raises ValueError for a
+    layer without weights, DisagreementError where two ways do not agree.
     """
-    channels = natural("channels", channels, least=1, what="a number of channels")
-    batch = natural("batch", batch, least=1, what="a batch size")
-    if not Hom(group, k, l).dimension:
-        raise ValueError(f"{Hom(group, k, l)}: there is no layer to time")
-    layer = EquivariantLinear(group, k, l, channels, channels, bias=False, basis=basis)
-    n = group.n
-    x = torch.randn(batch, *(n,) * k, channels, requires_grad=True)
-    rivals: list[tuple[str, Forward]] = [("tannaka", layer)]
-    written = n ** (k + l) * max(4 * channels**2, 8 * len(layer.plan.basis)) <= 2**30
-    if isinstance(layer.plan, OrbitPlan):
-        rivals += [("tied dense", _tied(layer))] if n ** (k + l) * channels**2 <= 2**28 else []
-    elif isinstance(layer.plan, Plan):
-        rivals += [("per diagram", _per_diagram(layer))]
-        rivals += [("dense", _dense(layer))] if written else []
-    wanted = layer(x)
-    calls: dict[str, Callable[[], object]] = {}
-    for name, forward in rivals:
-        torch.testing.assert_close(forward(x), wanted, rtol=1e-3, atol=1e-3)
-        calls[name] = partial(_alone, forward, x)
-        calls[f"{name} both"] = partial(_both, forward, [x, *layer.parameters()], wanted)
-    found = _best(calls, seconds)
-    timings = [Timing(name, found[name], found[f"{name} both"]) for name, _ in rivals]
-    if not isinstance(layer.plan, Plan):
-        return timings
-    return [*timings, _floor(layer, layer.plan, batch, channels, seconds)]
+    natural("channels", case.channels, least=1, what="a number of channels")
+    natural("batch", case.batch, least=1, what="a batch size")
+    hom = Hom(case.group, case.k, case.l)
+    if not hom.dimension:
+        raise ValueError(f"{hom}: there is no layer to time")
+    if case.compiled:
+        torch._dynamo.reset()  # else the compiler gives up after eight layers
+    torch.manual_seed(0)
+    n, channels = case.group.n, case.channels
+    start = perf_counter()
+    try:
+        layer = EquivariantLinear(case.group, case.k, case.l, channels, channels, bias=False)
+    except BackendError as error:
+        missing = Row(OURS, left_out=str(error))
+        return Result(case, hom.dimension, 0, None, [missing])
+    planned = perf_counter() - start
+    output = FLOAT * case.batch * n**case.l * channels
+    if case.rivals:
+        progress(f"{case}: comparing")
+        small = type(case.group)(min(n, 4)) if isinstance(case.group, (S, O, SO)) else case.group
+        check(small, case.k, case.l)
+    x = torch.randn(case.batch, *(n,) * case.k, channels)
+    with torch.no_grad():
+        wanted = layer(x)
+    rows: list[Row] = []
+    runners: dict[str, _Runner] = {}
+    for entry in _entries(case, layer):
+        progress(f"{case}: {entry.name}{', compiling' if entry.compiled else ''}")
+        if BACKWARD * entry.needs > memory:
+            reason = (
+                f"its tensors take {BACKWARD * entry.needs / GIB:,.1f} GiB with the backward pass"
+            )
+            rows.append(Row(entry.name, left_out=reason))
+            continue
+        try:
+            with warnings.catch_warnings():
+                if entry.compiled:
+                    # The compiler uses what PyTorch deprecates.
+                    for category in (FutureWarning, DeprecationWarning):
+                        warnings.simplefilter("ignore", category)
+                runner = _Runner.warm(entry, x, wanted)
+        except (BackendError, SizeError, LeftOutError) as error:
+            rows.append(Row(entry.name, left_out=str(error)))
+            continue
+        except RuntimeError as error:
+            if not entry.compiled:
+                raise
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            reason = " ".join(["torch.compile:", *lines[:2]])
+            rows.append(Row(entry.name, left_out=reason))
+            continue
+        rows.append(Row(entry.name, memory=_peak(runner.forward), memory_both=_peak(runner.both)))
+        runners[entry.name] = runner
+    progress(f"{case}: {len(runners)} take turns")
+    times, floor = _raced(runners, least_work(hom, channels, case.batch), seconds)
+    for number, row in enumerate(rows):
+        if row.name in times:
+            forward, both = times[row.name]
+            # The first calls compile what is compiled, and are longer by that.
+            ready = max(0.0, runners[row.name].first - forward - both)
+            ready += planned if row.name == OURS else 0
+            rows[number] = replace(row, forward=forward, both=both, ready=ready)
+    return Result(case, hom.dimension, output, floor, rows)
 
 
-def report(timings: list[Timing]) -> Iterator[str]:
-    """A table of the timings, as ratios to the first of them, line by line."""
-    ours = timings[0]
-    yield f"{'':12} {'forward':>12} {'ratio':>8}   {'with backward':>13} {'ratio':>8}"
-    for t in timings:
-        yield (
-            f"{t.name:12} {t.forward * 1e3:9.3f} ms {t.forward / ours.forward:8.2f}   "
-            f"{t.both * 1e3:10.3f} ms {t.both / ours.both:8.2f}"
+@cache
+def check(group: Group, k: int, l: int) -> None:
+    """Compare outputs and input gradients of all ways that run, in float64, with few channels.
+
+    Raises DisagreementError.
+    """
+    layer = EquivariantLinear(group, k, l, 2, 3, bias=False, dtype=torch.float64)
+    x = torch.randn(2, *(group.n,) * k, 2, dtype=torch.float64, requires_grad=True)
+    found: dict[str, list[Tensor]] = {}
+    for entry in _entries(Case(group, k, l), layer):
+        try:
+            module = entry.make()
+        except (BackendError, SizeError, LeftOutError):
+            continue  # the reason is given where it would be timed
+        y = module.leave(module(module.enter(x))) if isinstance(module, Rival) else module(x)
+        gradient = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).reshape(y.shape)
+        found[entry.name] = [y, *torch.autograd.grad(y, x, gradient)]
+        for ours, theirs in zip(found[OURS], found[entry.name], strict=True):
+            _compare(entry.name, ours, theirs, layer.hom, tolerance=1e-9)
+
+
+def machine(allocator: str) -> list[str]:
+    """What the figures were measured on, line by line; ``allocator`` is from :func:`keep_memory`."""
+    caches = [
+        f"{name} {path.read_text().strip()}"
+        for level, name in ((2, "L2"), (3, "L3"))
+        if (path := Path(f"/sys/devices/system/cpu/cpu0/cache/index{level}/size")).exists()
+    ]
+    kept, fresh = torch.ones(2**24), torch.ones(2**24)
+    rates = _medians({"kept": lambda: kept.copy_(fresh), "new": fresh.clone}, 0.1)
+    speeds = " and ".join(f"{name} {2**27 / time / 1e9:.1f}" for name, time in rates.items())
+    versions = [f"tannaka {version('tannaka')}", f"torch {torch.__version__}"]
+    python = f"Python {platform.python_version()}"
+    return [
+        ", ".join([date.today().isoformat(), *versions, python]),
+        ", ".join([f"{_processor()}, {os.cpu_count()} processors", *caches]),
+        f"threads: {torch.get_num_threads()}, {torch.backends.cpu.get_cpu_capability()}, float32",
+        f"memory: {allocator}; GB/s of copies into memory {speeds}",
+    ]
+
+
+def keep_memory() -> str:
+    """Have the C library keep memory that was freed, where it is glibc; say what is done then."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return leave_memory()
+    most, trim, pad = -4, -1, -2  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
+    done = mallopt(most, 0) and mallopt(trim, -1) and mallopt(pad, 2**26)
+    return "glibc, which keeps what is freed" if done else leave_memory()
+
+
+def leave_memory() -> str:
+    """Leave the C library as it is; say so."""
+    return "the system's allocator"
+
+
+def use_threads(threads: int) -> None:
+    """Have PyTorch use so many threads."""
+    torch.set_num_threads(threads)
+
+
+@contextmanager
+def fresh_compiler() -> Iterator[None]:
+    """Compile into an empty folder, so that nothing was compiled before, and remove it."""
+    name = "TORCHINDUCTOR_CACHE_DIR"
+    before = os.environ.get(name)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ[name] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop(name)
+            if before is not None:
+                os.environ[name] = before
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What takes part: a module to make, and about how many bytes its forward pass takes."""
+
+    name: str
+    make: Callable[[], nn.Module]
+    needs: int = 0
+    compiled: bool = False
+
+
+def _entries(case: Case, layer: EquivariantLinear) -> Iterator[_Entry]:
+    for way in WAYS:
+        if case.compiled or not way.compiled:
+            yield _Entry(way.name, partial(_made, way, layer), compiled=way.compiled)
+    for rival in ENTRANTS if case.rivals else ():
+        if rival.suits(layer):
+            make, needs = partial(rival.make, layer), rival.needs(layer, case.batch)
+            yield _Entry(rival.name, make, needs)
+            if rival.compiles and case.compiled:
+                yield _Entry(compiled(rival.name), make, needs, compiled=True)
+
+
+def _made(way: Way, layer: EquivariantLinear) -> EquivariantLinear:
+    """Another layer with the same weight."""
+    made = EquivariantLinear(
+        layer.group,
+        layer.in_order,
+        layer.out_order,
+        layer.in_channels,
+        layer.out_channels,
+        bias=False,
+        dtype=layer.weight.dtype,
+        **way.options,
+    )
+    made.weight.data.copy_(layer.weight.data)
+    return made
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """A module with an input in its own layout, which requires a gradient, and one of its output.
+
+    ``first``: the seconds in which it was made and first run, forward and with the backward pass.
+    """
+
+    module: Callable[[Tensor], Tensor]
+    inputs: list[Tensor]
+    gradient: Tensor
+    first: float
+
+    @classmethod
+    def warm(cls, entry: _Entry, x: Tensor, wanted: Tensor) -> _Runner:
+        """Made, run once in either way, and compared."""
+        start = perf_counter()
+        made = entry.make()
+        leave = made.leave if isinstance(made, Rival) else lambda y: y
+        x = made.enter(x) if isinstance(made, Rival) else x
+        x = x.detach().clone().requires_grad_()
+        module = torch.compile(made, fullgraph=True, dynamic=False) if entry.compiled else made
+        with torch.no_grad():
+            y = module(x)
+        runner = cls(module, [x, *made.parameters()], torch.ones_like(y), 0)
+        runner.both()
+        first = perf_counter() - start
+        _compare(entry.name, wanted, leave(y), f"{tuple(wanted.shape)}", tolerance=1e-3)
+        return replace(runner, gradient=torch.randn_like(y), first=first)
+
+    def forward(self) -> None:
+        with torch.no_grad():
+            self.module(self.inputs[0])
+
+    def both(self) -> None:
+        torch.autograd.grad(self.module(self.inputs[0]), self.inputs, self.gradient)
+
+
+def _compare(name: str, wanted: Tensor, found: Tensor, where: object, *, tolerance: float) -> None:
+    error = float((found - wanted).detach().abs().max() / wanted.detach().abs().max())
+    if not error <= tolerance:
+        raise DisagreementError(
+            f"{where}: {name} and {OURS} do not agree: relative error {error:.1e}"
         )
 
 
-def machine() -> str:
-    """What the figures were measured on."""
-    return (
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads, "
-        f"{platform.machine()}, Python {platform.python_version()}"
-    )
+def _raced(
+    runners: Mapping[str, _Runner], work: Work, seconds: float
+) -> tuple[dict[str, tuple[float, float]], Floor]:
+    """The times of all, forward and with the backward pass, and the floor for this work.
 
-
-def _alone(forward: Forward, x: Tensor) -> None:
-    with torch.no_grad():
-        forward(x)
-
-
-def _both(forward: Forward, inputs: list[Tensor], gradient: Tensor) -> None:
-    torch.autograd.grad(forward(inputs[0]), inputs, gradient.detach())
-
-
-def _best(calls: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
-    """The shortest time of each call. They take turns, so that a busy machine slows all alike."""
-    timers = {
-        name: Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
-        for name, call in calls.items()
-    }
-    rounds = 7
-    # A first, uncounted round warms up and says how many calls fill a round.
-    once = {name: timer.timeit(2).median for name, timer in timers.items()}
-    counts = {name: max(1, int(seconds / rounds / time)) for name, time in once.items()}
-    best = dict.fromkeys(timers, math.inf)
-    for _ in range(rounds):
-        for name, timer in timers.items():
-            best[name] = min(best[name], float(timer.timeit(counts[name]).median))
-    return best
-
-
-def _per_diagram(layer: EquivariantLinear) -> Forward:
-    """One einsum for each diagram, written into the diagonal that it reaches: code by hand."""
-    diagonal = load_module(HEADER + DIAGONAL, "diagonal").diagonal
-    n, k, l = layer.group.n, layer.in_order, layer.out_order
-    assert isinstance(layer.plan, Plan)
-    basis = layer.plan.basis
-
-    def forward(x: Tensor) -> Tensor:
-        y = x.new_zeros(*x.shape[: x.ndim - k - 1], *(n,) * l, layer.out_channels)
-        for diagram, weight in zip(basis, layer.weight, strict=True):
-            outputs, inputs = diagram.labels[:l], diagram.labels[l:]
-            through = [b for b in dict.fromkeys(outputs) if b in inputs]
-            read, kept = indices(inputs), indices(tuple(through))
-            z = torch.einsum(f"...{read}c,Zc->...{kept}Z", x, weight) / n ** indices_summed(diagram)
-            view = y
-            for a, b in diagonal_pairs(outputs):
-                view = diagonal(view, a, b)
-            blocks = dict.fromkeys(outputs)
-            place = (..., *(slice(None) if b in through else None for b in blocks), slice(None))
-            view += z[place]
-        return y
-
-    return forward
-
-
-def _tied(layer: EquivariantLinear) -> Forward:
-    """One product with the dense matrix, into which the weight of each orbit is written."""
-    plan = layer.plan
-    assert isinstance(plan, OrbitPlan)
-    n, k, l = layer.group.n, layer.in_order, layer.out_order
-    numbers = torch.from_numpy(plan.numbers.T.astype("int64"))
-    scales = torch.from_numpy(plan.scales()).float()[:, None, None]
-
-    def forward(x: Tensor) -> Tensor:
-        # (inputs, outputs, out, in) to (inputs in, outputs out)
-        matrix = (layer.weight * scales)[numbers].permute(0, 3, 1, 2)
-        matrix = matrix.reshape(n**k * layer.in_channels, n**l * layer.out_channels)
-        y = x.reshape(-1, matrix.shape[0]) @ matrix
-        return y.reshape(*x.shape[: x.ndim - k - 1], *(n,) * l, layer.out_channels)
-
-    return forward
-
-
-def _dense(layer: EquivariantLinear) -> Forward:
-    """One product with the dense matrix, assembled from the weight at each call."""
-    assert isinstance(layer.plan, Plan)
-    n, k, l = layer.group.n, layer.in_order, layer.out_order
-    stack = torch.from_numpy(Hom(layer.group, k, l).matrices()).float()
-    stack /= torch.tensor([n ** indices_summed(d) for d in layer.plan.basis]).reshape(-1, 1, 1)
-
-    def forward(x: Tensor) -> Tensor:
-        matrix = torch.einsum("dpq,doi->qipo", stack, layer.weight)
-        matrix = matrix.reshape(n**k * layer.in_channels, n**l * layer.out_channels)
-        y = x.reshape(-1, matrix.shape[0]) @ matrix
-        return y.reshape(*x.shape[: x.ndim - k - 1], *(n,) * l, layer.out_channels)
-
-    return forward
-
-
-def _floor(
-    layer: EquivariantLinear, plan: Plan, batch: int, channels: int, seconds: float
-) -> Timing:
-    n = layer.group.n
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    source = torch.randn(2**24)
-    target = torch.empty_like(source)
-    best = _best({"product": lambda: a @ b, "copy": lambda: target.copy_(source)}, seconds)
-    flops_per_second, bytes_per_second = 2 * 1024**3 / best["product"], 2**27 / best["copy"]
-    moved = 4 * batch * channels * (n**layer.in_order + n**layer.out_order)
-    through = map(propagating_number, plan.basis)
-    flops = sum(2 * batch * n**t * channels**2 for t in through)
-    forward = max(moved / bytes_per_second, flops / flops_per_second)
-    # Backward reads the gradient and the input and writes one gradient, and mixes channels twice.
-    backward = max(1.5 * moved / bytes_per_second, 2 * flops / flops_per_second)
-    return Timing("floor", forward, forward + backward)
-
-
-def growth(timings: list[tuple[int, float]]) -> float:
-    """The exponent a for which seconds grow as n^a, fitted through (n, seconds).
-
-    >>> round(growth([(2, 4.0), (4, 16.0), (8, 64.0)]), 6)
-    2.0
+    From rounds in which all take turns.
     """
-    logs = [(math.log(n), math.log(seconds)) for n, seconds in timings]
-    mean_n = sum(a for a, _ in logs) / len(logs)
-    mean_s = sum(b for _, b in logs) / len(logs)
-    covariance = sum((a - mean_n) * (b - mean_s) for a, b in logs)
-    return covariance / sum((a - mean_n) ** 2 for a, _ in logs)
+    a, b = torch.randn(2, 1024, 1024)
+    source = torch.ones(work.forward_bytes // (2 * FLOAT))
+    target = torch.zeros_like(source)
+    calls: dict[str, Callable[[], object]] = {
+        "product": lambda: a @ b,
+        "copy": lambda: target.copy_(source),
+    }
+    for name, runner in runners.items():
+        calls[f"{name} forward"], calls[f"{name} both"] = runner.forward, runner.both
+    times = _medians(calls, seconds)
+    rate = 2 * 1024**3 / times["product"]
+    bandwidth = 2 * FLOAT * len(source) / times["copy"]
+    moved, computed = work.forward_bytes / bandwidth, (work.forward_flops or 0) / rate
+    forward = max(moved, computed)
+    backward = max(work.backward_bytes / bandwidth, (work.backward_flops or 0) / rate)
+    fewest = max(moved, (work.fewest or 0) / rate)
+    bound = "flops" if computed > moved else "bytes"
+    if work.forward_flops is None:
+        bound = "bytes, its flops were not counted"
+    floor = Floor(forward, forward + backward, fewest, bound, bandwidth, rate)
+    return {name: (times[f"{name} forward"], times[f"{name} both"]) for name in runners}, floor
+
+
+def _medians(calls: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, float]:
+    """The median time of each call over rounds in which they take turns, in another order each.
+
+    Slow calls have fewer rounds, three at least. Before they are timed, calls are made uncounted for
+    a tenth of the time, where that is one call at least, for their memory to be in the caches.
+    """
+    timers = {name: Timer(call) for name, call in calls.items()}
+    once = {name: timer.timeit(1) for name, timer in timers.items()}
+    rounds = {name: max(3, min(ROUNDS, int(seconds / time))) for name, time in once.items()}
+    found: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(ROUNDS):
+        for name in random.Random(number).sample(list(timers), len(timers)):
+            if number < rounds[name]:
+                count = max(1, int(seconds / rounds[name] / once[name]))
+                if count > 1:
+                    timers[name].timeit(1 + count // 10)
+                found[name].append(timers[name].timeit(count) / count)
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def _peak(call: Callable[[], object]) -> int:
+    """The most bytes that tensors made by a call took at once, as PyTorch's allocator counts them."""
+    with torch.autograd.profiler.profile(profile_memory=True) as profile:
+        call()
+    now = most = 0
+    assert profile.kineto_results is not None
+    for event in profile.kineto_results.events():
+        if event.name() == "[memory]":
+            now += event.nbytes()
+            most = max(most, now)
+    return most
+
+
+def _processor() -> str:
+    """The name of the processor, where the system tells it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

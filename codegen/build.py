@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 import linecache
 import sys
-from collections.abc import Callable
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
 
-HEADER = "import torch\nfrom torch import Tensor\n\n\n"
+HEADER = "import itertools\n\nimport torch\nfrom torch import Tensor\n\n\n"
 
 
 @lru_cache(maxsize=1024)
-def build(kernel: str) -> Callable[..., Any]:
-    """The function ``apply`` that a backend wrote, compiled once for each source text."""
-    apply: Callable[..., Any] = load_module(HEADER + kernel, "kernel").apply
-    return apply
+def build(kernels: str) -> ModuleType:
+    """What a backend wrote, as a module, compiled once for each source text."""
+    return load_module(HEADER + kernels, "kernel")
 
 
 def load_module(source: str, name: str) -> ModuleType:

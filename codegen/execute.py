@@ -1,4 +1,4 @@
-"""Run the plans of layers for permutation groups in PyTorch.
+"""Run plans that need constants in PyTorch: by orbits, by bilabelled graphs, by matrices.
 
 What a plan needs beside its parameters (which inputs an orbit joins to an output, the matrices of
 the host graph) is no part of the module's state, since the plan has it: a module from the meta
@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn.functional import embedding, embedding_bag
 
 from tannaka.codegen.graph_plan import GraphPlan, Join, Row
+from tannaka.codegen.matrix_plans import DensePlan, IsotypicPlan
 from tannaka.codegen.orbit_plan import OrbitPlan, Way
 
 Indices = NDArray[np.int32]
@@ -147,7 +148,7 @@ def orbit_kernel(plan: OrbitPlan, way: Way | None = None) -> Kernel:
         *bias, n = rest
         batch = x.shape[: x.ndim - 1 - plan.dom]
         flat = x.reshape(math.prod(batch), inputs, x.shape[-1])
-        flat, weight = _matched(flat, weight)
+        flat, weight = matched(flat, weight)
         y = run(flat, weight * scales("scales", weight))
         return biased(y.reshape(*batch, *(n,) * plan.cod, plan.out_channels), bias)
 
@@ -260,7 +261,7 @@ def graph_kernel(plan: GraphPlan) -> Kernel:
         *bias, n = rest
         batch = x.shape[: x.ndim - 1 - plan.dom]
         flat = x.reshape(math.prod(batch), *x.shape[len(batch) :])
-        flat, weight = _matched(flat, weight)
+        flat, weight = matched(flat, weight)
         weight = weight * factors("factors", weight)
         known = {"x": flat}
         # Like a mixed tensor, so that vmap over input or weights carries over to it.
@@ -321,7 +322,61 @@ def _diagonals(labels: Sequence[int]) -> tuple[tuple[int, int], ...]:
     return tuple(pairs)
 
 
-def _matched(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+def dense_kernel(plan: DensePlan) -> Kernel:
+    """The function (x, weight[, bias], n) -> y of a plan that writes the whole matrix."""
+    known = Constants({"stack": plan.stack.reshape(len(plan.basis), -1).T})
+    rows, columns, i, o = plan.rows, plan.columns, plan.in_channels, plan.out_channels
+
+    def run(x: Tensor, weight: Tensor) -> Tensor:
+        written = known("stack", weight) @ weight.flatten(1)  # (n^l n^k, out in)
+        blocks = written.reshape(rows, columns, o, i).permute(1, 3, 0, 2)
+        return x.flatten(1) @ blocks.reshape(columns * i, rows * o)
+
+    return _on_matrices(plan, run)
+
+
+def isotypic_kernel(plan: IsotypicPlan) -> Kernel:
+    """The function (x, weight[, bias], n) -> y of a plan by isotypic blocks."""
+    found, entries = plan.bases, plan.entries
+    known = Constants({"inputs": found.inputs.T, "outputs": found.outputs, "entries": entries.T})
+    i, o = plan.in_channels, plan.out_channels
+
+    def run(x: Tensor, weight: Tensor) -> Tensor:
+        inner = known("inputs", x) @ x  # (batch, coordinates, in)
+        blocks = known("entries", weight) @ weight.flatten(1)  # (entries of blocks, out in)
+        parts, at, start = [], 0, 0
+        for block in found.blocks:
+            d, p, q = block.dimension, block.copies_in, block.copies_out
+            matrix = blocks[at : at + p * q].reshape(q, p, o, i).permute(1, 3, 0, 2)
+            part = inner[:, start : start + d * p].reshape(-1, d, p * i)
+            mixed = part @ matrix.reshape(p * i, q * o)
+            parts.append(mixed.reshape(-1, d * q, o))
+            at, start = at + p * q, start + d * p
+        return known("outputs", x) @ torch.cat(parts, dim=1)
+
+    return _on_matrices(plan, run)
+
+
+def _on_matrices(plan: DensePlan | IsotypicPlan, run: Callable[[Tensor, Tensor], Tensor]) -> Kernel:
+    """A function of (batch, n^k, in_channels) as one of tensors, with the bias."""
+    order, shape = len(plan.inputs), plan.group.shape(plan.cod)
+    vectors = Constants({"bias": plan.bias_matrix.T})
+
+    def apply(x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
+        *bias, _ = rest
+        batch = x.shape[: x.ndim - 1 - order]
+        flat = x.reshape(math.prod(batch), plan.columns, x.shape[-1])
+        flat, weight = matched(flat, weight)
+        y = run(flat, weight).reshape(math.prod(batch), plan.rows, plan.out_channels)
+        if bias:
+            added = bias[0].to(y.dtype)
+            y = y + vectors("bias", y) @ added
+        return y.reshape(*batch, *shape, plan.out_channels)
+
+    return apply
+
+
+def matched(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Both in one dtype: under autocast, the one it is set to."""
     if casting(x) and not x.dtype == weight.dtype == torch.float64:
         dtype = torch.get_autocast_dtype(x.device.type)
@@ -347,6 +402,14 @@ def _biased(plan: OrbitPlan | GraphPlan) -> Callable[[Tensor, Sequence[Tensor]],
     return biased
 
 
-def kernel(plan: OrbitPlan | GraphPlan) -> Kernel:
+def kernel(plan: OrbitPlan | GraphPlan | DensePlan | IsotypicPlan) -> Kernel:
     """The function (x, weight[, bias], n) -> y of a plan."""
-    return orbit_kernel(plan) if isinstance(plan, OrbitPlan) else graph_kernel(plan)
+    match plan:
+        case OrbitPlan():
+            return orbit_kernel(plan)
+        case GraphPlan():
+            return graph_kernel(plan)
+        case DensePlan():
+            return dense_kernel(plan)
+        case IsotypicPlan():
+            return isotypic_kernel(plan)

@@ -16,16 +16,7 @@ def write_whole(path: str | os.PathLike[str], text: str, *, overwrite: bool = Tr
     the folder is missing, another OSError where it cannot be written.
     """
     path = Path(path)
-    # A link is followed, so that what it points to is written.
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if target.exists() and not overwrite:
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-    if target.exists() and not target.is_file():
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+    target = check_writable(path, overwrite=overwrite)
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -41,6 +32,22 @@ def write_whole(path: str | os.PathLike[str], text: str, *, overwrite: bool = Tr
     except OSError as error:
         raise type(error)(error.errno, error.strerror, str(path)) from error
     return path
+
+
+def check_writable(path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
+    """The file that writing to ``path`` would replace; raises as :func:`write_whole` does."""
+    path = Path(path)
+    # A link is followed, so that what it points to is written.
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if target.exists() and not overwrite:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+    return target
 
 
 def _umask() -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tannaka.category.groups import Group, MatrixGroup
 from tannaka.category.hom import Hom
+from tannaka.codegen.backends import ALONE
 from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.build import load_module
 from tannaka.codegen.files import write_whole
@@ -20,7 +21,7 @@ from tannaka.codegen.lower import lower
 from tannaka.codegen.notation import Reduce
 from tannaka.codegen.passes import optimise
 from tannaka.codegen.plan import Plan
-from tannaka.codegen.standalone import standalone
+from tannaka.codegen.standalone import check_deltas, standalone
 from tannaka.diagrams.errors import needing
 
 
@@ -82,7 +83,8 @@ def generate(
     """
     hom = Hom(group, k, l)
     plan = optimise(lower(hom, in_channels, out_channels, bias=bias, reduce=reduce))
-    kernel = find_backend(backend)(plan)
+    check_deltas(plan)
+    kernel = find_backend(backend, ALONE)(plan)
     if name is None:
         name = re.sub(r"\W", "", f"{group}Linear{plan.dom}To{plan.cod}")
     _check_identifier(name)

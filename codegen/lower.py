@@ -2,40 +2,90 @@
 
 All diagrams with the same contraction share the contracted tensor, and all with the same embedding
 share one write, so 6 contractions and 6 embeddings serve the 15 diagrams of S(n), 2 -> 2. Channels
-are mixed in between, where tensors are smallest. The plan that leaves here is plain: it contracts
-straight from the input and embeds straight into the output; the passes make it fast.
+are mixed in between, where tensors are smallest. A determinant vertex is on that side of the mixing
+where its legs leave fewer axes. The plan that leaves here is plain: it contracts straight from the
+input and embeds straight into the output; the passes make it fast.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any, get_args
 
-from tannaka.category.groups import MatrixGroup
+from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
-from tannaka.category.permutations import PermutationGroup
+from tannaka.codegen.network import Network, Word, planned
 from tannaka.codegen.notation import Reduce
-from tannaka.codegen.plan import INPUT, Contract, Embed, Mix, Plan, Step, Zeros, renamed
-from tannaka.codegen.trace import axes_of, verify
-from tannaka.diagrams.brauer import Brauer
+from tannaka.codegen.plan import (
+    INPUT,
+    Contract,
+    Embed,
+    LeviCivita,
+    Mix,
+    Plan,
+    Step,
+    Zeros,
+    renamed,
+)
+from tannaka.codegen.task import Task
+from tannaka.codegen.trace import identity, verify
 from tannaka.diagrams.diagram import Diagram, natural
 from tannaka.diagrams.errors import BackendError, SizeError
-from tannaka.diagrams.factorisation import factor
-from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.partition import restricted_growth
 
 MAX_DIAGRAMS = 250_000
 """Most diagrams that one layer may have before it is refused: above, plans take many minutes."""
 
-Feature = tuple[SetPartition, tuple[int, ...]]
+
+def task(
+    hom: Hom, in_channels: int, out_channels: int, *, bias: bool = True, reduce: Reduce = "mean"
+) -> Task:
+    """What a layer with a weight for each basis diagram of a Hom space is to compute.
+
+    Raises TypeError or ValueError for channels that are not integers >= 1 or an unknown ``reduce``,
+    BackendError for groups whose layers are not planned diagram by diagram, SizeError for more than
+    250,000 diagrams.
+    """
+    check_channels(in_channels, out_channels, reduce)
+    if not planned(hom.group):
+        raise BackendError(
+            f"{hom}: no source text is written for layers of {hom.group} yet; "
+            "tn.nn.EquivariantLinear runs them"
+        )
+    if hom.dimension > MAX_DIAGRAMS:
+        raise SizeError(
+            f"{hom}: a layer is compiled from all its diagrams, at most {MAX_DIAGRAMS:,}; "
+            "take smaller orders"
+        )
+    # Where no vector is fixed by the group there is no bias: None, not a parameter without entries.
+    unit: Any = 0 if isinstance(hom.l, int) else ()
+    bias_basis = (Hom(hom.group, unit, hom.l).basis() or None) if bias else None
+    return Task(
+        group=hom.group,
+        dom=hom.k,
+        cod=hom.l,
+        in_channels=in_channels,
+        out_channels=out_channels,
+        reduce=reduce,
+        basis=tuple(hom.basis()),
+        bias_basis=None if bias_basis is None else tuple(bias_basis),
+    )
+
+
+def check_channels(in_channels: Any, out_channels: Any, reduce: Any) -> None:
+    """Raise TypeError or ValueError unless channels and reduction make sense."""
+    natural("in_channels", in_channels, least=1, what="a number of channels")
+    natural("out_channels", out_channels, least=1, what="a number of channels")
+    if reduce not in get_args(Reduce):
+        raise ValueError(f"reduce must be 'mean' or 'sum', got {reduce!r}")
 
 
 def lower(
     hom: Hom, in_channels: int, out_channels: int, *, bias: bool = True, reduce: Reduce = "mean"
 ) -> Plan:
-    """The plain plan of a whole Hom basis, verified.
-
-    Raises TypeError or ValueError for channels that are not integers >= 1 or an unknown ``reduce``.
+    """The plain plan of a whole Hom basis, verified; raises as :func:`task` does.
 
     >>> from tannaka.category.symmetric import S
     >>> print(lower(Hom(S(3), 1, 1), 2, 4))
@@ -46,48 +96,7 @@ def lower(
       y0 = m0 with m0[i] += m1[]
       return y0
     """
-    if hom.dimension > MAX_DIAGRAMS:
-        raise SizeError(
-            f"{hom}: a layer is compiled from all its diagrams, at most {MAX_DIAGRAMS:,}; "
-            "take smaller orders"
-        )
-    check_deltas(hom)
-    # Where no vector is fixed by the group there is no bias: None, not a parameter without entries.
-    bias_basis = None
-    if bias:
-        constants = Hom(hom.group, 0, hom.l)
-        check_deltas(constants, "; without a bias, bias=False, this layer is compiled")
-        bias_basis = constants.basis() or None
-    return lower_diagrams(
-        hom.basis(),
-        bias_basis,
-        in_channels,
-        out_channels,
-        dom=hom.k,
-        cod=hom.l,
-        group=str(hom.group),
-        reduce=reduce,
-    )
-
-
-def check_deltas(hom: Hom, way_out: str = "") -> None:
-    """Raise BackendError unless every basis diagram is a product of deltas: others are not compiled."""
-    group = hom.group
-    if isinstance(group, PermutationGroup):
-        raise BackendError(
-            f"{hom}: no source text is written for layers of {group} yet; "
-            "tn.nn.EquivariantLinear runs them"
-        )
-    if not isinstance(group, MatrixGroup) or not group.deltas:
-        reason = "typed axes" if not isinstance(group, MatrixGroup) else "signs and forms"
-    elif not all(isinstance(diagram, group.families[0]) for diagram in hom.basis()):
-        reason = "determinant vertices"
-    else:
-        return
-    raise BackendError(
-        f"{hom}: layers with {reason} are not compiled yet; "
-        f"hom.matrices() and group.sparse(diagram) give the maps themselves{way_out}"
-    )
+    return factored(task(hom, in_channels, out_channels, bias=bias, reduce=reduce))
 
 
 def lower_diagrams(
@@ -96,44 +105,157 @@ def lower_diagrams(
     in_channels: int,
     out_channels: int,
     *,
-    dom: int,
-    cod: int,
-    group: str,
+    dom: Any,
+    cod: Any,
+    group: Group,
     reduce: Reduce = "mean",
 ) -> Plan:
-    """The plain plan of any distinct diagrams dom -> cod, verified; ``group`` is what it is called.
+    """The plain plan of any distinct diagrams dom -> cod of a group, verified.
 
+    >>> from tannaka.category.orthogonal import O
     >>> from tannaka.diagrams.brauer import Brauer
-    >>> print(lower_diagrams([Brauer.swap()], None, 1, 1, dom=2, cod=2, group="O(n)"))
-    O(n), order 2 -> 2, channels 1 -> 1, 1 diagrams, no bias, reduce=mean
+    >>> print(lower_diagrams([Brauer.swap()], None, 1, 1, dom=2, cod=2, group=O(3)))
+    O(3), order 2 -> 2, channels 1 -> 1, 1 diagrams, no bias, reduce=mean
       m0[ij] = W0 x[ji]
       return m0
     """
-    in_channels = natural("in_channels", in_channels, least=1, what="a number of channels")
-    out_channels = natural("out_channels", out_channels, least=1, what="a number of channels")
-    if reduce not in get_args(Reduce):
-        raise ValueError(f"reduce must be 'mean' or 'sum', got {reduce!r}")
-    rows = tuple(map(as_partition, basis))
-    bias_diagrams = None if bias_basis is None else tuple(map(as_partition, bias_basis))
+    check_channels(in_channels, out_channels, reduce)
+    rows = None if bias_basis is None else tuple(bias_basis)
+    return factored(Task(group, dom, cod, in_channels, out_channels, reduce, tuple(basis), rows))
 
-    contractions: dict[SetPartition, str] = {SetPartition.identity(dom): INPUT}
-    embeddings: dict[SetPartition, dict[Feature, int]] = defaultdict(dict)
-    for row, diagram in enumerate(rows):
-        parts = factor(diagram)
-        permutation = tuple(v - parts.through for v in _images(parts.permutation))
-        contractions.setdefault(parts.contraction, f"c{len(contractions) - 1}")
-        embeddings[parts.embedding][parts.contraction, permutation] = row
-    bias_rows = {diagram: row for row, diagram in enumerate(bias_diagrams or ())}
-    for diagram in bias_rows:
-        embeddings.setdefault(diagram, {})
 
-    steps: list[Step] = [
-        Contract(name, INPUT, *axes_of(contraction), mean=reduce == "mean")
-        for contraction, name in contractions.items()
-        if name != INPUT
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A contraction of the input, or backwards an embedding into the output.
+
+    First ``labels`` and ``keep`` with ``forms``, as in ``Contract`` and ``Embed``; then for each
+    determinant vertex ``(axes, keep, legs, kind)``, as in ``LeviCivita``.
+    """
+
+    labels: tuple[int, ...]
+    keep: tuple[int, ...]
+    forms: tuple[tuple[int, int], ...]
+    vertices: tuple[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int], ...]
+
+    @property
+    def full(self) -> bool:
+        """Whether it leaves the tensor as it is, but for determinant vertices."""
+        return self.keep == self.labels == tuple(range(len(self.labels)))
+
+
+Feature = tuple[Side, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """A network as contraction, permutation and embedding, through tensors with a word of axes."""
+
+    contraction: Side
+    permutation: tuple[int, ...]
+    embedding: Side
+    word: Word
+
+
+def factors(found: Network) -> Factors:
+    """Factor a network through as few axes as its blocks and legs allow.
+
+    Source: arXiv:2304.14165, the factorisation; the placing of determinant vertices is ours.
+    """
+    above, below = dict.fromkeys(found.outputs), dict.fromkeys(found.inputs)
+    low: list[tuple[int, ...]] = []
+    high: list[tuple[int, ...]] = []
+    for legs in found.legs:
+        only_above = sum(leg in above and leg not in below for leg in legs)
+        only_below = sum(leg in below and leg not in above for leg in legs)
+        # Legs across are multiplied where the symbol is: rather before channels are mixed.
+        across = any(leg in above and leg in below for leg in legs)
+        (low if only_above <= only_below and (only_below or across) else high).append(legs)
+    carried_up = [i for legs in low for i in legs if i in above and i not in below]
+    carried_down = [i for legs in high for i in legs if i in below and i not in above]
+    by_input = [
+        *(index for index in below if index in above or index in carried_down),
+        *(index for index in above if index in carried_up),
     ]
-    outs: dict[SetPartition, str] = {}
-    for alike in _alike(embeddings, bias_rows):
+    middle = [
+        *(index for index in above if index in below or index in carried_up),
+        *(index for index in below if index in carried_down),
+    ]
+    return Factors(
+        _side(found, found.inputs, by_input, low),
+        tuple(by_input.index(index) for index in middle),
+        _side(found, found.outputs, middle, high),
+        tuple(found.types[index] for index in middle),
+    )
+
+
+def _side(
+    found: Network, vertices: tuple[int, ...], axes: list[int], legs: Sequence[tuple[int, ...]]
+) -> Side:
+    """The contraction of a tensor with indices at these vertices to one with these axes."""
+    at = dict.fromkeys(vertices)
+    number = dict(zip(at, range(len(at)), strict=True))
+    forms = tuple(
+        sorted(
+            (min(number[a], number[b]), max(number[a], number[b]))
+            for a, b in found.forms
+            if a in at
+        )
+    )
+    touched = {leg for vertex in legs for leg in vertex}
+    # Without determinant vertices the axes are kept indices; else legs are kept as well, or gone.
+    kept = [index for index in at if index in axes or index in touched]
+    if not touched:
+        kept = list(axes)
+    steps = []
+    current = kept
+    for place, vertex in enumerate(legs):
+        later = {leg for other in legs[place + 1 :] for leg in other}
+        here = {index: i for i, index in enumerate(current)}
+        for leg in vertex:
+            here.setdefault(leg, len(here))
+        new = [
+            index for index in dict.fromkeys((*current, *vertex)) if index in axes or index in later
+        ]
+        if place == len(legs) - 1:
+            new = list(axes)
+        steps.append(
+            (
+                tuple(range(len(current))),
+                tuple(here[index] for index in new),
+                tuple(sorted(here[leg] for leg in vertex)),
+                found.types[vertex[0]],
+            )
+        )
+        current = new
+    return Side(restricted_growth(vertices), tuple(number[i] for i in kept), forms, tuple(steps))
+
+
+def factored(task: Task) -> Plan:
+    """The plain plan of a task, verified."""
+    contractions: dict[Side, str] = {}
+    embeddings: dict[Side, dict[Feature, int]] = defaultdict(dict)
+    words: dict[Side, Word] = {}
+    signs = []
+    for row, found in enumerate(task.networks):
+        parts = factors(found)
+        contractions.setdefault(parts.contraction, f"c{len(contractions)}")
+        embeddings[parts.embedding][parts.contraction, parts.permutation] = row
+        words[parts.embedding] = parts.word
+        signs.append(_sign(found, parts))
+    bias_rows: dict[Side, int] = {}
+    bias_signs = []
+    for row, found in enumerate(task.bias_networks):
+        parts = factors(found)
+        bias_rows[parts.embedding] = row
+        words[parts.embedding] = ()
+        embeddings.setdefault(parts.embedding, {})
+        bias_signs.append(_sign(found, parts))
+
+    steps: list[Step] = []
+    for contraction, name in contractions.items():
+        contractions[contraction] = _contract(contraction, name, task.reduce == "mean", steps)
+    outs: dict[Side, str] = {}
+    for alike in _alike(embeddings, bias_rows, words):
         features = sorted(embeddings[alike[0]], key=embeddings[alike[0]].__getitem__)
         names = tuple(f"m{len(outs) + e}" for e in range(len(alike)))
         outs.update(zip(alike, names, strict=True))
@@ -145,52 +267,82 @@ def lower_diagrams(
                 bias_rows=tuple(bias_rows[e] for e in alike if e in bias_rows),
             )
         )
-    whole = outs.pop(SetPartition.identity(cod), None)
-    if whole is None:
-        steps.append(Zeros(whole := "y", cod))
     for embedding, name in outs.items():
-        labels, keep = axes_of(embedding.dagger())
-        steps.append(Embed(f"y{len(steps)}", whole, name, labels, keep))
-        whole = f"y{len(steps) - 1}"
+        for axes, keep, legs, kind in reversed(embedding.vertices):
+            steps.append(LeviCivita(f"e{len(steps)}", name, keep, axes, legs, kind))
+            outs[embedding] = name = f"e{len(steps) - 1}"
+    whole = next((outs.pop(side) for side in tuple(outs) if side.full), None)
+    if whole is None:
+        steps.append(Zeros(whole := "y", task.outputs))
+    for embedding, name in outs.items():
+        out = f"y{len(steps)}"
+        steps.append(
+            Embed(out, whole, name, embedding.labels, embedding.keep, forms=_turned(embedding))
+        )
+        whole = out
     plan = Plan(
-        group=group,
-        dom=dom,
-        cod=cod,
-        in_channels=in_channels,
-        out_channels=out_channels,
-        reduce=reduce,
-        basis=rows,
-        bias_basis=bias_diagrams,
+        **{field.name: getattr(task, field.name) for field in fields(Task)},
         steps=tuple(steps),
         result=whole,
+        signs=tuple(signs),
+        bias_signs=tuple(bias_signs),
     )
     return verify(renamed(plan), after="lowering")
 
 
-def as_partition(diagram: Any) -> SetPartition:
-    """A diagram whose matrix is a product of deltas, as the set partition of its blocks."""
-    if isinstance(diagram, SetPartition):
-        return diagram
-    if isinstance(diagram, Brauer):
-        return diagram.partition
-    raise TypeError(f"there is no lowering for {type(diagram).__name__} diagrams")
+def _contract(side: Side, name: str, mean: bool, steps: list[Step]) -> str:
+    """Add the steps of a contraction of the input; the name of the result."""
+    source = INPUT
+    if not side.full:
+        steps.append(Contract(name, source, side.labels, side.keep, mean, side.forms))
+        source = name
+    for number, (axes, keep, legs, kind) in enumerate(side.vertices):
+        out = f"{name}_{number}"
+        steps.append(LeviCivita(out, source, axes, keep, legs, kind))
+        source = out
+    return source
+
+
+def _turned(side: Side) -> tuple[tuple[int, int], ...]:
+    """The inverse of the form, on outputs: its transpose."""
+    return tuple((b, a) for a, b in side.forms)
+
+
+def _sign(found: Network, parts: Factors) -> int:
+    """The sign between a network and the product of its factors, which have no signs of their own."""
+    canonical = found.canonical()
+    if not found.forms and not found.legs:
+        return canonical.sign
+    branch = identity(tuple(found.types[index] for index in found.inputs))
+    side = parts.contraction
+    branch = branch.contracted(Contract("", "", side.labels, side.keep, False, side.forms))
+    for axes, keep, legs, kind in side.vertices:
+        branch = branch.levi_civita(LeviCivita("", "", axes, keep, legs, kind))
+    branch = branch.permuted(parts.permutation)
+    side = parts.embedding
+    for axes, keep, legs, kind in reversed(side.vertices):
+        branch = branch.levi_civita(LeviCivita("", "", keep, axes, legs, kind))
+    outputs = tuple(found.types[index] for index in found.outputs)
+    branch = branch.embedded(
+        Embed("", "", "", side.labels, side.keep, forms=_turned(side)), outputs
+    )
+    return canonical.sign * branch.network.canonical().sign
 
 
 def _alike(
-    embeddings: dict[SetPartition, dict[Feature, int]], bias_rows: dict[SetPartition, int]
-) -> list[list[SetPartition]]:
-    """Embeddings by what they need: the same features, with or without a bias, of one order.
+    embeddings: dict[Side, dict[Feature, int]],
+    bias_rows: dict[Side, int],
+    words: dict[Side, Word],
+) -> list[list[Side]]:
+    """Embeddings by what they need: the same features, with or without a bias, of one word.
 
     Largest order first. When n is large every embedding of an order needs the same features; when
     n is small some diagrams are not in the basis, and then the groups are finer.
     """
-    groups: dict[tuple[int, frozenset[Feature], bool], list[SetPartition]] = defaultdict(list)
-    for embedding in sorted(embeddings, key=lambda e: (-e.dom, e.labels)):
+    groups: dict[tuple[Word, frozenset[Feature], bool], list[Side]] = defaultdict(list)
+    for embedding in sorted(
+        embeddings, key=lambda e: (-len(words[e]), words[e], e.labels, e.keep, e.vertices)
+    ):
         features = frozenset(embeddings[embedding])
-        groups[embedding.dom, features, embedding in bias_rows].append(embedding)
+        groups[words[embedding], features, embedding in bias_rows].append(embedding)
     return list(groups.values())
-
-
-def _images(permutation: SetPartition) -> list[int]:
-    """The input vertex joined to each output of a permutation diagram."""
-    return [block[1] for block in permutation.blocks]

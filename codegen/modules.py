@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,14 @@ from torch import Tensor, nn
 from tannaka.category import functor
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
+from tannaka.codegen.autograd import Kernels, layer
 from tannaka.codegen.backends import backend as find_backend
+from tannaka.codegen.backends.einsum import ragged_kernel
 from tannaka.codegen.build import build
-from tannaka.codegen.choose import AnyPlan, Basis, plan_layer
-from tannaka.codegen.execute import casting, kernel
+from tannaka.codegen.choose import AnyPlan, Basis, Lowering, plan_layer
+from tannaka.codegen.execute import casting, kernel, matched
+from tannaka.codegen.network import sizes as network_sizes
+from tannaka.codegen.network import word
 from tannaka.codegen.notation import Reduce, shape
 from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.codegen.plan import Plan
@@ -47,6 +53,9 @@ class EquivariantLinear(nn.Module):
     too many pairs to list or clearly slower; a state dict fits one basis only. The bias of these
     layers has a row for each orbit of output indices in either.
 
+    Layers of a family, ``tannaka.S()`` or a product with it, have the weights of large n, and take
+    any n: they read it from their input, and with a mask inputs of several sizes padded to one.
+
     Raises TypeError and ValueError at construction for a group, orders, channels or reduction that
     make no sense, BackendError for an unknown backend; when called, ValueError for an input of
     another shape and TypeError for one of another dtype.
@@ -67,8 +76,8 @@ class EquivariantLinear(nn.Module):
     def __init__(
         self,
         group: Group,
-        k: int,
-        l: int,
+        k: Any,
+        l: Any,
         in_channels: int,
         out_channels: int,
         *,
@@ -76,6 +85,7 @@ class EquivariantLinear(nn.Module):
         backend: str = "auto",
         reduce: Reduce = "mean",
         basis: Basis = "auto",
+        lowering: Lowering = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -90,6 +100,7 @@ class EquivariantLinear(nn.Module):
             reduce=reduce,
             backend=backend,
             basis=basis,
+            lowering=lowering,
         )
         self._apply_plan = self._built()
         if not self.plan.basis:
@@ -114,11 +125,18 @@ class EquivariantLinear(nn.Module):
         self.reset_parameters()
 
     def _built(self) -> Callable[..., Tensor]:
-        """The function that applies the plan, from the text that a backend writes for it."""
-        if isinstance(self.plan, Plan):
-            self.source = find_backend(self.backend)(self.plan)
-            return build(self.source)
-        return kernel(self.plan)
+        """The function that applies the plan: that of source text, where a backend writes it."""
+        if not isinstance(self.plan, Plan):
+            return kernel(self.plan)
+        left = [kind for kind, size in enumerate(network_sizes(self.group.n)) if size is None]
+        if len(left) == 1:
+            self._apply_ragged = build(ragged_kernel(self.plan, left[0])).apply
+        self.source = find_backend(self.backend)(self.plan)
+        built = build(self.source)
+        return partial(
+            _run,
+            Kernels(built.apply, built.gradients, built.input_gradient, built.weight_gradient),
+        )
 
     @property
     def group(self) -> Group:
@@ -126,13 +144,13 @@ class EquivariantLinear(nn.Module):
         return self.hom.group
 
     @property
-    def in_order(self) -> int:
-        """The order of the input."""
+    def in_order(self) -> Any:
+        """The order of the input; for a product of groups its word of types."""
         return self.plan.dom
 
     @property
-    def out_order(self) -> int:
-        """The order of the output."""
+    def out_order(self) -> Any:
+        """The order of the output; for a product of groups its word of types."""
         return self.plan.cod
 
     @property
@@ -156,41 +174,129 @@ class EquivariantLinear(nn.Module):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (*batch, n, ..., n, in_channels) to (*batch, n, ..., n, out_channels)."""
-        n = self.group.n
+    def forward(self, x: Tensor, mask: Tensor | None = None, *, n: int | None = None) -> Tensor:
+        """Map (*batch, n, ..., n, in_channels) to (*batch, n, ..., n, out_channels).
+
+        Layers of a family such as S() read n from the input; where it has no such axis, ``n`` or the
+        mask says it. ``mask``, of shape (*batch, n) and boolean, is True where a point is real, for
+        inputs of different sizes that are padded to one: padded entries do not matter, they may be
+        NaN, and the output and all gradients are 0 there.
+        """
         if not isinstance(x, Tensor):
             raise TypeError(f"the input must be a torch.Tensor, got {type(x).__name__}")
-        expected = (n,) * self.in_order + (self.in_channels,)
+        sizes = self._sizes(x, mask, n)
+        expected = (*(sizes[kind] for kind in word(self.in_order)), self.in_channels)
         if x.ndim < len(expected) or tuple(x.shape[x.ndim - len(expected) :]) != expected:
             raise ValueError(
                 f"{self.group} {self.in_order} -> {self.out_order} expects an input of shape "
-                f"{shape(self.in_order, self.in_channels, n)}, channels last, got {tuple(x.shape)}"
+                f"{shape(self.in_order, self.in_channels, self._letters)}, channels last, got "
+                f"{tuple(x.shape)}"
             )
         if x.dtype != self.weight.dtype and not (casting(x) and x.is_floating_point()):
             raise TypeError(
                 f"the input is {x.dtype}, the layer {self.weight.dtype}: "
                 "convert one of them with .to(dtype)"
             )
+        if mask is not None:
+            return self._masked(x, mask, sizes)
         parameters = (self.weight,) if self.bias is None else (self.weight, self.bias)
-        y: Tensor = self._apply_plan(x, *parameters, n)
+        y: Tensor = self._apply_plan(x, *parameters, sizes if len(sizes) > 1 else sizes[0])
         return y
 
-    def matrix(self) -> Tensor:
+    @property
+    def _letters(self) -> Any:
+        """The sizes of axes as errors say them: n where that is open."""
+        found = network_sizes(self.group.n)
+        if len(found) == 1:
+            return found[0] or "n"
+        return tuple(f"n{kind}" if size is None else size for kind, size in enumerate(found))
+
+    def _sizes(self, x: Tensor, mask: Tensor | None, n: int | None) -> tuple[int, ...]:
+        """The size of the axes of each type, read from the input where the group leaves it open."""
+        found = network_sizes(self.group.n)
+        left = [kind for kind, size in enumerate(found) if size is None]
+        if not left:
+            if mask is not None or n is not None:
+                raise ValueError(
+                    f"a mask and n are for layers of a family such as S(), this one is of "
+                    f"{self.group}"
+                )
+            return found
+        inputs = word(self.in_order)
+        sizes = list(found)
+        for kind in left:
+            axes = [axis for axis, other in enumerate(inputs) if other == kind]
+            if axes:
+                at = x.ndim - 1 - len(inputs)
+                sizes[kind] = x.shape[at + axes[0]] if at >= 0 else 0
+            elif mask is not None and mask.ndim:
+                sizes[kind] = mask.shape[-1]
+            elif n is not None:
+                sizes[kind] = n
+            elif kind in word(self.out_order):
+                raise ValueError(
+                    f"the input of {self.group} {self.in_order} -> {self.out_order} does not say "
+                    "what n is: give layer(x, n=...), or a mask"
+                )
+            else:
+                sizes[kind] = 1
+        return tuple(sizes)
+
+    def _masked(self, x: Tensor, mask: Tensor, sizes: tuple[int, ...]) -> Tensor:
+        """Apply the layer to padded inputs: to zeros there, with means over what is real."""
+        left = [kind for kind, size in enumerate(network_sizes(self.group.n)) if size is None]
+        if len(left) != 1:
+            raise ValueError(f"a mask is of one family's points; {self.group} has {len(left)}")
+        (kind,) = left
+        inputs, outputs = word(self.in_order), word(self.out_order)
+        batch = x.shape[: x.ndim - 1 - len(inputs)]
+        if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+            raise TypeError(
+                "the mask must be a boolean tensor, True where a point is real, got "
+                f"{getattr(mask, 'dtype', type(mask).__name__)}"
+            )
+        if tuple(mask.shape) != (*batch, sizes[kind]):
+            raise ValueError(
+                f"the mask must have shape (*batch, n) = {(*batch, sizes[kind])}, got "
+                f"{tuple(mask.shape)}"
+            )
+        x = torch.where(_real(mask, inputs, kind), x, x.new_zeros(()))
+        x, weight = matched(x, self.weight)
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        ratio = sizes[kind] / mask.sum(-1).clamp(min=1).to(
+            torch.promote_types(x.dtype, torch.float32)
+        )
+        y = self._apply_ragged(x, weight, bias, sizes if len(sizes) > 1 else sizes[0], ratio)
+        found: Tensor = torch.where(_real(mask, outputs, kind), y, y.new_zeros(()))
+        return found
+
+    def matrix(self, n: int | None = None) -> Tensor:
         """The layer without its bias as one dense array, for reference.
 
-        Of shape (out_channels, n**l, in_channels, n**k), detached, in the dtype of the weight.
-        Raises SizeError when it would take more than 2 GiB.
+        Of shape (out_channels, n**l, in_channels, n**k), detached, in the dtype of the weight. For a
+        layer of a family, n says for which member. Raises SizeError when it would take more than
+        2 GiB, ValueError where n is missing, or not needed.
         """
-        n = self.group.n
-        functor.check_size(self.in_channels * self.out_channels, n, self.in_order, self.out_order)
+        sizes = network_sizes(self.group.n)
+        if (None in sizes) != (n is not None):
+            raise ValueError(
+                f"layer.matrix(n=...) needs n for {self.group}"
+                if n is None
+                else f"{self.group} has one n, so layer.matrix() takes none"
+            )
+        at = tuple(n if size is None else size for size in sizes)
+        rows, columns = (
+            math.prod(at[kind] for kind in word(order)) for order in (self.out_order, self.in_order)
+        )
+        functor.check_entries((rows, columns), self.in_channels * self.out_channels)
         weight = self.weight.detach().cpu().to(torch.float64).numpy()
         if isinstance(self.plan, OrbitPlan):
             return torch.from_numpy(self.plan.written(weight)).to(self.weight)
-        shape = (self.out_channels, n**self.out_order, self.in_channels, n**self.in_order)
-        total = np.zeros(shape)
+        total = np.zeros((self.out_channels, rows, self.in_channels, columns))
         for number, row in enumerate(weight):
-            total += np.einsum("oi,pq->opiq", row, self.plan.matrix(number, n))
+            size: Any = at if len(at) > 1 else at[0]
+            matrix = self.plan.matrix(number, size)
+            total += np.einsum("oi,pq->opiq", row, matrix)
         return torch.from_numpy(total).to(self.weight)
 
     def extra_repr(self) -> str:
@@ -230,11 +336,35 @@ class EquivariantLinear(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         # A compiled function does not pickle; its source does.
-        return {name: value for name, value in self.__dict__.items() if name != "_apply_plan"}
+        built = ("_apply_plan", "_apply_ragged")
+        return {name: value for name, value in self.__dict__.items() if name not in built}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._apply_plan = self._built()
+
+
+def _real(mask: Tensor, types: tuple[int, ...], kind: int) -> Tensor:
+    """Where all points of a tensor with axes of these types are real; with an axis for channels."""
+    batch = mask.shape[:-1]
+    found = torch.ones((), dtype=torch.bool, device=mask.device)
+    for axis, other in enumerate(types):
+        if other == kind:
+            sizes = [1] * len(types)
+            sizes[axis] = mask.shape[-1]
+            found = found & mask.reshape(*batch, *sizes, 1)
+    return found
+
+
+def _run(kernels: Kernels, x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
+    """Apply a factored plan, in the dtype that autocast is set to."""
+    *bias, n = rest
+    given = x.dtype
+    x, weight = matched(x, weight)
+    vector = bias[0] if bias else None
+    if vector is not None and x.dtype != given:
+        vector = vector.to(x.dtype)
+    return layer((kernels, n), x, weight, vector)
 
 
 def _text(state: Any) -> str | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from tannaka.category.groups import Group
+from tannaka.codegen.network import network
+from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.errors import PlanError
-from tannaka.diagrams.partition import SetPartition
 
 Reduce: TypeAlias = Literal["mean", "sum"]
 """Whether a diagram is divided by the number of terms that it sums."""
@@ -23,24 +25,46 @@ def indices(labels: tuple[int, ...]) -> str:
     return "".join(letters[label] for label in labels)
 
 
-def formula(diagram: SetPartition, reduce: Reduce = "sum", factor: str = "") -> str:
+def formula(
+    diagram: Diagram, reduce: Reduce = "sum", factor: str = "", group: Group | None = None
+) -> str:
     """What a diagram does to a tensor x, in index notation; indices of y alone run over everything.
 
+    ``group`` tells what a Brauer diagram means: deltas unless it is symplectic.
+
+    >>> from tannaka.diagrams.partition import SetPartition
     >>> formula(SetPartition(2, 2, (0, 1, 1, 2)), factor="W5")
     'y[ij] += W5 sum over k of x[jk]'
+    >>> from tannaka.diagrams.grood import Grood
+    >>> formula(Grood(2, 1, (0, 1, 2), ()))
+    'y[i] += sum over jk of \u03b5[ijk] x[jk]'
     """
-    outputs, inputs = diagram.labels[: diagram.cod], diagram.labels[diagram.cod :]
-    summed = tuple(sorted(set(inputs) - set(outputs)))
-    words = [factor] if factor else []
+    found = network(diagram, group).canonical()
+    outputs, inputs = found.outputs, found.inputs
+    free = {leg for legs in found.legs for leg in legs} - set(outputs)
+    summed = tuple(sorted((set(inputs) | free) - set(outputs)))
+    words = ["-"] if found.sign < 0 else []
+    words += [factor] if factor else []
     words += [f"{reduce} over {indices(summed)} of"] if summed else []
+    words += [f"\N{GREEK SMALL LETTER OMEGA}[{indices(pair)}]" for pair in found.forms]
+    words += [f"\N{GREEK SMALL LETTER EPSILON}[{indices(legs)}]" for legs in found.legs]
     words += [f"x[{indices(inputs)}]"] if inputs or not factor.startswith("b") else []
     return f"y[{indices(outputs)}] += {' '.join(words)}"
 
 
-def shape(order: int, channels: object, n: object = "n") -> str:
-    """A feature's shape in words.
+def shape(order: int | tuple[int, ...], channels: object, n: object = "n") -> str:
+    """A feature's shape in words; for a word of types each axis has the size of its type.
 
     >>> shape(2, "channels")
     '(*batch, n, n, channels)'
+    >>> shape((0, 1), 4), shape((0, 1), 4, (5, 3))
+    ('(*batch, n0, n1, 4)', '(*batch, 5, 3, 4)')
     """
-    return f"(*batch, {f'{n}, ' * order}{channels})"
+    if isinstance(order, int):
+        return f"(*batch, {f'{n}, ' * order}{channels})"
+    sizes = (
+        n
+        if isinstance(n, tuple)
+        else tuple(f"n{kind}" for kind in range(1 + max(order, default=0)))
+    )
+    return f"(*batch, {''.join(f'{sizes[kind]}, ' for kind in order)}{channels})"

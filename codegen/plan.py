@@ -1,34 +1,39 @@
 """The plan: a flat list of single-assignment steps that applies a whole basis of diagrams.
 
-A tensor of the plan has order t: shape ``(*batch, n, ..., n, channels)`` with t axes of size n.
-The input is called ``x``; every step names its results once. There are four kinds of step:
+A tensor of the plan has a word of axis types: shape ``(*batch, n, ..., n, channels)`` with an axis
+of size n for each letter. The input is called ``x``; every step names its results once. There are
+five kinds of step:
 
-* ``Contract`` reads a source along a diagonal and sums (or averages) some of its indices away;
+* ``Contract`` reads a source along a diagonal and sums (or averages) some of its indices away, with
+  the symplectic form on pairs of them;
+* ``LeviCivita`` multiplies by the Levi-Civita symbol: some legs are summed, others are new axes;
 * ``Mix`` multiplies channels by rows of the weight, and adds rows of the bias at order 0;
 * ``Embed`` adds a source into its base along a diagonal, repeated over the indices it lacks;
-* ``Zeros`` is where embedding starts when no mixed tensor has the order of the output.
+* ``Zeros`` is where embedding starts when no mixed tensor has the word of the output.
 
-``Contract`` and ``Embed`` hold the same data and are adjoint, so the backward pass of a plan is a
-plan. What a plan computes is checked exactly, by composing its steps as diagrams: see ``trace.py``.
+``Contract`` and ``Embed`` hold the same data and are adjoint, ``LeviCivita`` is adjoint to itself
+with its axes exchanged, and a ``Mix`` to one with transposed weights: so the backward pass of a plan
+is a plan, see ``gradient.py``. What a plan computes is checked exactly: see ``trace.py``.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeAlias
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from tannaka.codegen.network import Word
+from tannaka.codegen.notation import indices
+from tannaka.codegen.task import Task
 
-from tannaka.category.functor import matrix, norm2
-from tannaka.codegen.notation import Reduce, indices
-from tannaka.diagrams.partition import SetPartition
+if TYPE_CHECKING:
+    from tannaka.codegen.cost import Cost
 
 INPUT = "x"
+ABSENT = -1
+"""The row of a mix where the basis has no diagram: a weight of zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,9 @@ class Contract:
     """``out[i_keep] = sum, or mean, over the other indices of source[i_labels]``.
 
     ``labels`` gives the index on each axis of the source, as a restricted growth string; ``keep``
-    the indices that stay, in increasing order.
+    the indices that stay, in increasing order. For each ``(a, b)`` of ``forms``, both summed, the
+    terms are multiplied by ``form[i_a, i_b]``. A mean divides by n for each index summed, and by n
+    once for two that the form joins.
     """
 
     out: str
@@ -44,20 +51,45 @@ class Contract:
     labels: tuple[int, ...]
     keep: tuple[int, ...]
     mean: bool
+    forms: tuple[tuple[int, int], ...] = ()
 
     @property
     def summed(self) -> tuple[int, ...]:
         """The indices that are summed away."""
         return tuple(sorted(set(self.labels) - set(self.keep)))
 
+    @property
+    def averaged(self) -> tuple[int, ...]:
+        """Those that a mean divides by n for: of two that the form joins, one."""
+        second = {b for _, b in self.forms}
+        return tuple(index for index in self.summed if index not in second) if self.mean else ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeviCivita:
+    """``out[i_keep] = sum over the other indices of epsilon[i_legs] source[i_labels]``.
+
+    ``labels`` and ``keep`` give different indices to the axes; one that is not a leg is in both. A
+    leg may be in either, in both, or in neither: then it is free, and summed over. All legs are of
+    one type, ``kind``.
+    """
+
+    out: str
+    source: str
+    labels: tuple[int, ...]
+    keep: tuple[int, ...]
+    legs: tuple[int, ...]
+    kind: int = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Mix:
     """``outs[e] = sum over f of weight[rows[e][f]] @ features[f] + bias[bias_rows[e]]``.
 
-    All tensors have one order. ``features[f]`` is a tensor and a permutation of its axes: axis i of
-    the feature is axis ``permutation[i]`` of the tensor. ``bias_rows`` is empty, or has a row for
-    each result, which then has order 0. Without features the results are rows of the bias alone.
+    All tensors have one word. ``features[f]`` is a tensor and a permutation of its axes: axis i of
+    the feature is axis ``permutation[i]`` of the tensor. A row that is ``ABSENT`` stands for a weight
+    of zero. ``bias_rows`` is empty, or has for each result, which then has order 0, a row or
+    ``ABSENT``. Without features the results are rows of the bias alone.
     """
 
     outs: tuple[str, ...]
@@ -68,18 +100,18 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class Zeros:
-    """``out`` is a tensor of zeros of the given order."""
+    """``out`` is a tensor of zeros, with axes of the given types."""
 
     out: str
-    order: int
+    word: Word
 
 
 @dataclass(frozen=True, slots=True)
 class Embed:
     """``out = base``, but ``out[i_labels] += source[i_keep]`` for all values of the indices.
 
-    The adjoint of ``Contract`` with the same labels and keep. It is the only step that uses its
-    base, so it may write in place.
+    The adjoint of ``Contract`` with the same labels, keep, forms and mean. It is the only step that
+    uses its base, so it may write in place.
     """
 
     out: str
@@ -87,154 +119,213 @@ class Embed:
     source: str
     labels: tuple[int, ...]
     keep: tuple[int, ...]
+    mean: bool = False
+    forms: tuple[tuple[int, int], ...] = ()
 
     @property
     def repeated(self) -> tuple[int, ...]:
         """The indices that the source lacks, over which it is repeated."""
         return tuple(sorted(set(self.labels) - set(self.keep)))
 
+    @property
+    def averaged(self) -> tuple[int, ...]:
+        """Those for which the source is divided by n."""
+        second = {b for _, b in self.forms}
+        return tuple(index for index in self.repeated if index not in second) if self.mean else ()
 
-Step: TypeAlias = Contract | Mix | Zeros | Embed
+
+Step: TypeAlias = Contract | LeviCivita | Mix | Zeros | Embed
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to apply a basis of Hom(k, l) to an input of order k, with channels mixed on the way.
+@dataclass(frozen=True)
+class Plan(Task):
+    """How to apply a basis of Hom(k, l) to an input of order k, step by step.
 
-    ``basis[i]`` is the diagram that row i of the weight multiplies, ``bias_basis[i]`` that of row
-    i of the bias (None: no bias). With ``reduce="mean"`` each diagram is divided by the number of
-    terms that it sums.
+    Where ``k`` and ``l`` are words of types, so are the orders of all tensors on the way.
     """
 
-    group: str
-    dom: int
-    cod: int
-    in_channels: int
-    out_channels: int
-    reduce: Reduce
-    basis: tuple[SetPartition, ...]
-    bias_basis: tuple[SetPartition, ...] | None
     steps: tuple[Step, ...]
     result: str
+    signs: tuple[int, ...]
+    """The sign, 1 or -1, of each row of the weight: its diagram is this times what the steps do."""
+    bias_signs: tuple[int, ...]
 
-    kind: ClassVar[str] = "diagrams"
-    """What the rows of the weight belong to."""
+    @property
+    def scales(self) -> tuple[Fraction, ...]:
+        """What each row of the weight is multiplied by: its sign, and what a mean does to legs."""
+        terms = (found.terms() if self.reduce == "mean" else 1 for found in self.networks)
+        return tuple(Fraction(sign, count) for sign, count in zip(self.signs, terms, strict=True))
+
+    @property
+    def scaled(self) -> bool:
+        """Whether any row of weight or bias is multiplied by something else than 1."""
+        return any(scale != 1 for scale in (*self.scales, *self.bias_signs))
 
     def with_steps(self, steps: tuple[Step, ...], result: str) -> Plan:
         """The same task, done by other steps."""
         return replace(self, steps=steps, result=result)
 
-    def orders(self) -> dict[str, int]:
-        """The order of every tensor, by its name."""
-        found = {INPUT: self.dom}
-        for step in self.steps:
-            match step:
-                case Contract():
-                    found[step.out] = len(step.keep)
-                case Mix():
-                    order = found[step.features[0][0]] if step.features else 0
-                    found.update(dict.fromkeys(step.outs, order))
-                case Zeros():
-                    found[step.out] = step.order
-                case Embed():
-                    found[step.out] = found[step.base]
-        return found
+    def words(self) -> dict[str, Word]:
+        """The types of the axes of every tensor, by its name."""
+        return words(self.steps, {INPUT: self.inputs})
 
-    def signature(self) -> str:
-        """Which basis the weights belong to, as text that a state dict carries.
+    def cost(self, n: Any = None, batch: Any = None, *, itemsize: int = 4) -> Cost:
+        """What applying the plan once costs: flops, bytes, kernels and the most memory alive.
 
-        Equal exactly when row i of weight and bias means the same in both layers: the same orders,
-        diagrams and reduction. The same diagrams mean the same at every n.
+        ``n`` is the size of an axis (for a product a tuple of such), ``batch`` the number of inputs;
+        where one is not given the cost is an expression in it. ``itemsize`` is the number of bytes
+        of a number. See :mod:`tannaka.codegen.cost` for the gradients.
         """
-        bias_basis = self.bias_basis or ()
-        rows = [[diagram.labels for diagram in basis] for basis in (self.basis, bias_basis)]
-        digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
-        return (
-            f"tannaka 1: order {self.dom} -> {self.cod}, {len(self.basis)} + {len(bias_basis)} "
-            f"diagrams, reduce={self.reduce}, sha256 {digest}"
-        )
+        from tannaka.codegen.cost import forward_cost
 
-    def initial_bound(self, n: int) -> float:
-        """The bound b for which weights drawn uniformly from (-b, b) preserve variance on average.
-
-        For inputs of independent entries with mean 0 and variance 1, the output's entries then have
-        variance 1 on average: the sum over diagrams D of ``in_channels * b**2 / 3 * |D|**2 / n**cod``
-        is 1, where |D| is the Frobenius norm of the diagram as the layer scales it.
-        """
-        total = 0.0
-        for diagram in self.basis:
-            scale = n ** indices_summed(diagram) if self.reduce == "mean" else 1
-            total += norm2(diagram, n) / (scale**2 * n**self.cod)
-        return math.sqrt(3 / (self.in_channels * total)) if total else 0.0
-
-    def matrix(self, row: int, n: int) -> NDArray[np.float64]:
-        """The matrix that a row of the weight multiplies, scaled, of shape (n**cod, n**dom)."""
-        diagram = self.basis[row]
-        terms = n ** indices_summed(diagram) if self.reduce == "mean" else 1
-        found: NDArray[np.float64] = matrix(diagram, n) / terms
-        return found
+        return forward_cost(self, n, batch, itemsize)
 
     def __str__(self) -> str:
-        bias = "no bias" if self.bias_basis is None else f"{len(self.bias_basis)} for the bias"
-        head = (
-            f"{self.group}, order {self.dom} -> {self.cod}, channels {self.in_channels} -> "
-            f"{self.out_channels}, {len(self.basis)} diagrams, {bias}, reduce={self.reduce}"
-        )
-        orders = self.orders()
-        lines = [f"  {line}" for step in self.steps for line in describe(step, orders)]
-        return "\n".join([head, *lines, f"  return {self.result}"])
+        known = self.words()
+        lines = [f"  {line}" for step in self.steps for line in describe(step, known, self)]
+        return "\n".join([self.headline(), *lines, f"  return {self.result}"])
+
+
+def words(steps: Iterable[Step], known: dict[str, Word]) -> dict[str, Word]:
+    """The types of the axes of every tensor, given those of the inputs."""
+    found = dict(known)
+    for step in steps:
+        match step:
+            case Contract():
+                types = dict(zip(step.labels, found[step.source], strict=True))
+                found[step.out] = tuple(types[index] for index in step.keep)
+            case LeviCivita():
+                types = dict(zip(step.labels, found[step.source], strict=True))
+                types |= dict.fromkeys(step.legs, step.kind)
+                found[step.out] = tuple(types[index] for index in step.keep)
+            case Mix():
+                word: Word = ()
+                if step.features:
+                    name, permutation = step.features[0]
+                    word = tuple(found[name][axis] for axis in permutation)
+                found.update(dict.fromkeys(step.outs, word))
+            case Zeros():
+                found[step.out] = step.word
+            case Embed():
+                found[step.out] = found[step.base]
+    return found
+
+
+def produced(step: Step) -> tuple[str, ...]:
+    """The names that a step assigns."""
+    return step.outs if isinstance(step, Mix) else (step.out,)
+
+
+def used(step: Step) -> tuple[str, ...]:
+    """The names that a step reads, each once."""
+    match step:
+        case Contract() | LeviCivita():
+            return (step.source,)
+        case Mix():
+            return tuple(dict.fromkeys(name for name, _ in step.features))
+        case Zeros():
+            return ()
+        case Embed():
+            return (step.base, step.source)
+
+
+def replaced(step: Step, names: Mapping[str, str]) -> Step:
+    """The same step with tensors called by other names; those not in ``names`` keep theirs."""
+
+    def new(name: str) -> str:
+        return names.get(name, name)
+
+    match step:
+        case Contract() | LeviCivita():
+            return replace(step, out=new(step.out), source=new(step.source))
+        case Mix():
+            features = tuple((new(name), axes) for name, axes in step.features)
+            return replace(step, outs=tuple(map(new, step.outs)), features=features)
+        case Zeros():
+            return replace(step, out=new(step.out))
+        case Embed():
+            base, source = new(step.base), new(step.source)
+            return replace(step, out=new(step.out), base=base, source=source)
+
+
+LETTERS: dict[type, str] = {Contract: "c", LeviCivita: "e", Embed: "y", Mix: "m"}
+"""What the results of steps are called, with a number: contractions c0, c1, and so on."""
 
 
 def renamed(plan: Plan) -> Plan:
-    """The same plan with its contractions called c0, c1, ... and its embeddings y0, y1, ..."""
+    """The same plan with its results called by the kind of their step and numbered in order."""
     names: dict[str, str] = {}
-    steps: list[Step] = []
+    counts: Counter[str] = Counter()
     for step in plan.steps:
-        match step:
-            case Contract():
-                number = sum(isinstance(s, Contract) for s in steps)
-                source = names.get(step.source, step.source)
-                names[step.out] = f"c{number}"
-                step = replace(step, out=names[step.out], source=source)
-            case Mix():
-                features = tuple((names.get(name, name), axes) for name, axes in step.features)
-                step = replace(step, features=features)
-            case Embed():
-                base, source = (names.get(name, name) for name in (step.base, step.source))
-                names[step.out] = f"y{sum(isinstance(s, Embed) for s in steps)}"
-                step = replace(step, out=names[step.out], base=base, source=source)
-        steps.append(step)
-    return plan.with_steps(tuple(steps), names.get(plan.result, plan.result))
+        letter = LETTERS.get(type(step))
+        for name in produced(step) if letter else ():
+            names[name] = f"{letter}{counts[str(letter)]}"
+            counts[str(letter)] += 1
+    return plan.with_steps(
+        tuple(replaced(step, names) for step in plan.steps), names.get(plan.result, plan.result)
+    )
 
 
-def describe(step: Step, orders: dict[str, int]) -> Iterator[str]:
-    """A step as lines of index notation."""
+def describe(step: Step, known: dict[str, Word], plan: Plan) -> Iterator[str]:
+    """A step as lines of index notation; ``known`` has the words of all tensors."""
+    scales = plan.scales if isinstance(step, Mix) else ()
     match step:
         case Contract():
             words = "" if not step.summed else ("mean " if step.mean else "sum ")
             over = f"over {indices(step.summed)} of " if words else ""
+            forms = "".join(
+                f"\N{GREEK SMALL LETTER OMEGA}[{indices(pair)}] " for pair in step.forms
+            )
             source = f"{step.source}[{indices(step.labels)}]"
-            yield f"{step.out}[{indices(step.keep)}] = {words}{over}{source}"
+            yield f"{step.out}[{indices(step.keep)}] = {words}{over}{forms}{source}"
+        case LeviCivita():
+            summed = sorted({*step.labels, *step.legs} - set(step.keep))
+            over = f"sum over {indices(tuple(summed))} of " if summed else ""
+            symbol = f"\N{GREEK SMALL LETTER EPSILON}[{indices(step.legs)}]"
+            source = f"{step.source}[{indices(step.labels)}]"
+            yield f"{step.out}[{indices(step.keep)}] = {over}{symbol} {source}"
         case Mix():
-            order = tuple(range(orders[step.outs[0]]))
+            order = tuple(range(len(known[step.outs[0]])))
             for e, out in enumerate(step.outs):
                 terms = [
-                    f"W{row} {name}[{indices(tuple(permutation.index(a) for a in order))}]"
+                    (scales[row], f"W{row} {name}[{indices(inverse(permutation))}]")
                     for (name, permutation), row in zip(step.features, step.rows[e], strict=True)
+                    if row != ABSENT
                 ]
-                terms += [f"b{step.bias_rows[e]}"] if step.bias_rows else []
-                yield f"{out}[{indices(order)}] = {' + '.join(terms)}"
+                if step.bias_rows and step.bias_rows[e] != ABSENT:
+                    row = step.bias_rows[e]
+                    terms.append((Fraction(plan.bias_signs[row]), f"b{row}"))
+                yield f"{out}[{indices(order)}] = {_added(terms)}"
         case Zeros():
-            yield f"{step.out}[{indices(tuple(range(step.order)))}] = 0"
+            yield f"{step.out}[{indices(tuple(range(len(step.word))))}] = 0"
         case Embed():
-            written = f"{step.base}[{indices(step.labels)}] += {step.source}[{indices(step.keep)}]"
+            forms = "".join(
+                f"\N{GREEK SMALL LETTER OMEGA}[{indices(pair)}] " for pair in step.forms
+            )
+            written = (
+                f"{step.base}[{indices(step.labels)}] += {forms}{step.source}[{indices(step.keep)}]"
+            )
+            written += " / n" * len(step.averaged)
             yield f"{step.out} = {step.base} with {written}"
 
 
-def indices_summed(diagram: SetPartition) -> int:
-    """How many indices a diagram sums over: its blocks that have inputs only.
+def _added(terms: list[tuple[Fraction, str]]) -> str:
+    """A sum of terms with their coefficients."""
+    if not terms:
+        return "0"
+    words = ""
+    for coefficient, term in terms:
+        size = abs(coefficient)
+        sign = ("- " if coefficient < 0 else "+ ") if words else "-" * (coefficient < 0)
+        words += f" {sign}" if words else sign
+        words += term if size == 1 else f"{size} {term}"
+    return words
 
-    >>> indices_summed(SetPartition(2, 1, (0, 1, 1)))
-    1
+
+def inverse(permutation: tuple[int, ...]) -> tuple[int, ...]:
+    """The permutation backwards.
+
+    >>> inverse((1, 2, 0))
+    (2, 0, 1)
     """
-    return sum(block[0] >= diagram.cod for block in diagram.blocks)
+    return tuple(permutation.index(axis) for axis in range(len(permutation)))

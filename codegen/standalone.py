@@ -8,9 +8,12 @@ from string import Template
 
 from tannaka.category.groups import MatrixGroup
 from tannaka.codegen.inline import inline, merged
+from tannaka.codegen.network import network
 from tannaka.codegen.notation import formula, shape
 from tannaka.codegen.plan import Plan
-from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.diagram import Diagram
+from tannaka.diagrams.errors import BackendError
+from tannaka.diagrams.partition import restricted_growth
 
 FILE = Template('''\
 """${headline}
@@ -258,15 +261,38 @@ _SCALED = """\
         matrix = dense(labels, n).reshape(n**ORDER_OUT, n**ORDER_IN) / terms"""
 
 
-def _diagrams(name: str, symbol: str, basis: tuple[SetPartition, ...], plan: Plan) -> list[str]:
+def check_deltas(plan: Plan) -> None:
+    """Raise BackendError unless every diagram is a product of deltas, as the file's reference wants."""
+    reason = None
+    if plan.types > 1:
+        reason = "typed axes"
+    elif any(found.legs for found in plan.networks + plan.bias_networks):
+        reason = "determinant vertices"
+    elif any(found.sign < 0 or found.forms for found in plan.networks + plan.bias_networks):
+        reason = "signs and forms"
+    if reason:
+        raise BackendError(
+            f"{plan.group}, order {plan.dom} -> {plan.cod}: files are written for diagrams without "
+            f"{reason} so far; tn.nn.EquivariantLinear runs this layer"
+        )
+
+
+def _labels(diagram: Diagram) -> tuple[int, ...]:
+    """The block of each output, then of each input."""
+    found = network(diagram)
+    labels: tuple[int, ...] = restricted_growth(found.outputs + found.inputs)
+    return labels
+
+
+def _diagrams(name: str, symbol: str, basis: tuple[Diagram, ...], plan: Plan) -> list[str]:
     """A constant that lists diagrams, each with what it does as a comment."""
     if not basis:
         return [f"{name}: tuple[tuple[int, ...], ...] = ()"]
     if len(basis) == 1:
-        does = formula(basis[0], plan.reduce, f"{symbol}0")
-        return [f"{name}: tuple[tuple[int, ...], ...] = ({basis[0].labels},)  # {does}"]
+        does = formula(basis[0], plan.reduce, f"{symbol}0", plan.group)
+        return [f"{name}: tuple[tuple[int, ...], ...] = ({_labels(basis[0])},)  # {does}"]
     rows = [
-        f"    {diagram.labels},  # {formula(diagram, plan.reduce, f'{symbol}{row}')}"
+        f"    {_labels(diagram)},  # {formula(diagram, plan.reduce, f'{symbol}{row}', plan.group)}"
         for row, diagram in enumerate(basis)
     ]
     return [f"{name}: tuple[tuple[int, ...], ...] = (", *rows, ")"]

@@ -1,86 +1,189 @@
-"""What a plan means: its steps, composed as diagrams.
+"""What a plan means: its steps, multiplied out as networks of deltas and signs.
 
-:func:`traced` finds the diagram that each row of the weight multiplies, and :func:`verify` compares
+:func:`traced` finds the network that each row of the weight multiplies, and :func:`verify` compares
 it with the basis. That is exact and says which row is wrong, so a mistake in lowering or in a pass
 is caught when the pass runs, not when a number comes out wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tannaka.codegen.plan import INPUT, Contract, Embed, Mix, Plan, Step, Zeros, indices_summed
+from tannaka.codegen.network import Network, Word
+from tannaka.codegen.plan import (
+    ABSENT,
+    INPUT,
+    Contract,
+    Embed,
+    LeviCivita,
+    Mix,
+    Plan,
+    Step,
+    Zeros,
+    produced,
+    used,
+)
 from tannaka.diagrams.errors import PlanError
-from tannaka.diagrams.partition import SetPartition, restricted_growth
 
 
-def diagram_of(labels: tuple[int, ...], keep: tuple[int, ...]) -> SetPartition:
-    """The contraction with these labels and kept indices, as a diagram len(labels) -> len(keep)."""
-    return SetPartition(len(labels), len(keep), restricted_growth((*keep, *labels)))
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """What one tensor is of another: a network, and the types of the sums that were averaged."""
+
+    network: Network
+    averaged: tuple[int, ...] = ()
+
+    def contracted(self, step: Contract) -> Branch:
+        """The branch of what a contraction makes of the outputs."""
+        found = self.network
+        into = _merging(found.outputs, step.labels)
+        at = {label: into[index] for label, index in zip(step.labels, found.outputs, strict=True)}
+        means = tuple(found.types[at[index]] for index in step.averaged)
+        network = Network(
+            tuple(at[index] for index in step.keep),
+            tuple(into.get(index, index) for index in found.inputs),
+            found.types,
+            (
+                *((into.get(a, a), into.get(b, b)) for a, b in found.forms),
+                *((at[a], at[b]) for a, b in step.forms),
+            ),
+            tuple(tuple(into.get(leg, leg) for leg in legs) for legs in found.legs),
+            found.sign,
+        )
+        return Branch(network, (*self.averaged, *means))
+
+    def embedded(self, step: Embed, word: Word) -> Branch:
+        """The branch of what an embedding adds to its base, of the given word."""
+        found = self.network
+        at = dict(zip(step.keep, found.outputs, strict=True))
+        types = list(found.types)
+        for label, kind in zip(step.labels, word, strict=True):
+            if label not in at:
+                at[label] = len(types)
+                types.append(kind)
+            if types[at[label]] != kind:
+                raise PlanError(f"{step} joins axes of different types")
+        network = Network(
+            tuple(at[label] for label in step.labels),
+            found.inputs,
+            tuple(types),
+            (*found.forms, *((at[a], at[b]) for a, b in step.forms)),
+            found.legs,
+            found.sign,
+        )
+        means = tuple(types[at[index]] for index in step.averaged)
+        return Branch(network, (*self.averaged, *means))
+
+    def levi_civita(self, step: LeviCivita) -> Branch:
+        """The branch of what a multiplication with the Levi-Civita symbol makes of the outputs."""
+        found = self.network
+        if len(set(step.labels)) < len(step.labels) or len(set(step.keep)) < len(step.keep):
+            raise PlanError(f"{step} reads or writes along a diagonal")
+        at = dict(zip(step.labels, found.outputs, strict=True))
+        types = list(found.types)
+        for leg in step.legs:
+            if leg not in at:
+                at[leg] = len(types)
+                types.append(step.kind)
+        if any(types[at[leg]] != step.kind for leg in step.legs):
+            raise PlanError(f"{step} has legs on axes of another type than {step.kind}")
+        if (set(step.labels) ^ set(step.keep)) - set(step.legs):
+            raise PlanError(f"{step} sums or adds an index that is no leg")
+        network = Network(
+            tuple(at[index] for index in step.keep),
+            found.inputs,
+            tuple(types),
+            found.forms,
+            (*found.legs, tuple(at[leg] for leg in step.legs)),
+            found.sign,
+        )
+        return Branch(network, self.averaged)
+
+    def permuted(self, permutation: tuple[int, ...]) -> Branch:
+        """The branch of the tensor with axis i that was axis ``permutation[i]``."""
+        if sorted(permutation) != list(range(len(self.network.outputs))):
+            raise PlanError(f"{permutation} does not permute {len(self.network.outputs)} axes")
+        found = self.network
+        outputs = tuple(found.outputs[axis] for axis in permutation)
+        moved = Network(outputs, found.inputs, found.types, found.forms, found.legs, found.sign)
+        return Branch(moved, self.averaged)
+
+    def meaning(self) -> Branch:
+        """The same in a form in which equal means are equal."""
+        return Branch(self.network.canonical(), tuple(sorted(self.averaged)))
 
 
-def axes_of(contraction: SetPartition) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The labels and kept indices of a contraction diagram; the inverse of :func:`diagram_of`.
+def identity(word: Word) -> Branch:
+    """A tensor as itself."""
+    axes = tuple(range(len(word)))
+    return Branch(Network(axes, axes, word))
 
-    >>> axes_of(SetPartition(3, 1, (0, 1, 0, 1)))
-    ((0, 1, 0), (1,))
-    """
-    inputs = contraction.labels[contraction.cod :]
-    labels = restricted_growth(inputs)
-    kept = {label for old, label in zip(inputs, labels, strict=True) if old < contraction.cod}
-    return labels, tuple(sorted(kept))
+
+def _merging(outputs: tuple[int, ...], labels: tuple[int, ...]) -> dict[int, int]:
+    """Which index each index becomes when outputs with equal labels are made one."""
+    if len(outputs) != len(labels):
+        raise PlanError(f"labels {labels} for a tensor with {len(outputs)} axes")
+    into = {index: index for index in outputs}
+    for a, one in enumerate(outputs):
+        for b in range(a):
+            if labels[a] == labels[b] and into[one] != into[outputs[b]]:
+                gone = into[one]
+                into = {i: into[outputs[b]] if j == gone else j for i, j in into.items()}
+    return into
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a plan computes: a diagram for each row, and how often the row's input was averaged."""
+    """What a plan computes: for each row of weight and bias, what it multiplies."""
 
-    weight: dict[int, tuple[SetPartition, int]]
-    bias: dict[int, SetPartition]
+    weight: dict[int, Branch]
+    bias: dict[int, Branch]
 
 
 def traced(plan: Plan) -> Trace:
-    """Compose the steps as diagrams, to find what each row of weight and bias multiplies.
+    """Multiply the steps out, to find what each row of weight and bias multiplies.
 
     Raises PlanError when steps do not fit together or a row is used twice.
     """
-    reduced = {INPUT: (SetPartition.identity(plan.dom), 0)}
-    mixed: dict[str, list[tuple[str, int, SetPartition, int]]] = {}
-    orders = plan.orders()
+    reduced = {INPUT: identity(plan.inputs)}
+    mixed: dict[str, list[tuple[str, int, Branch]]] = {}
+    known = plan.words()
     for step in plan.steps:
         match step:
-            case Contract():
-                diagram, means = reduced[step.source]
-                composite = _compose(diagram, diagram_of(step.labels, step.keep))
-                reduced[step.out] = (composite, means + (len(step.summed) if step.mean else 0))
+            case Contract() if step.source in reduced:
+                reduced[step.out] = reduced[step.source].contracted(step)
+            case LeviCivita() if step.source in reduced:
+                reduced[step.out] = reduced[step.source].levi_civita(step)
+            case LeviCivita():
+                mixed[step.out] = [
+                    (kind, row, branch.levi_civita(step))
+                    for kind, row, branch in mixed[step.source]
+                ]
             case Mix():
                 for e, out in enumerate(step.outs):
                     mixed[out] = []
                     for (source, permutation), row in zip(step.features, step.rows[e], strict=True):
-                        diagram, means = reduced[source]
-                        feature = _compose(diagram, SetPartition.permutation(permutation))
-                        mixed[out].append(("weight", row, feature, means))
-                    if step.bias_rows:
-                        mixed[out].append(("bias", step.bias_rows[e], SetPartition.identity(0), 0))
+                        if row != ABSENT:
+                            branch = reduced[source].permuted(permutation)
+                            mixed[out].append(("weight", row, branch))
+                    if step.bias_rows and step.bias_rows[e] != ABSENT:
+                        mixed[out].append(("bias", step.bias_rows[e], identity(())))
             case Zeros():
                 mixed[step.out] = []
             case Embed():
-                embedding = diagram_of(step.labels, step.keep).dagger()
-                if orders[step.base] != embedding.cod:
-                    raise PlanError(f"{step} writes into a tensor of order {orders[step.base]}")
+                word = known[step.base]
                 mixed[step.out] = mixed[step.base] + [
-                    (kind, row, _compose(diagram, embedding), means)
-                    for kind, row, diagram, means in mixed[step.source]
+                    (kind, row, branch.embedded(step, word))
+                    for kind, row, branch in mixed[step.source]
                 ]
+            case _:
+                raise PlanError(f"{step} contracts what channels were mixed in already")
     trace = Trace({}, {})
-    for kind, row, diagram, means in mixed[plan.result]:
-        if row in (trace.weight if kind == "weight" else trace.bias):
+    for kind, row, branch in mixed[plan.result]:
+        rows = trace.weight if kind == "weight" else trace.bias
+        if row in rows:
             raise PlanError(f"row {row} of the {kind} is used twice")
-        if kind == "weight":
-            trace.weight[row] = (diagram, means)
-        else:
-            trace.bias[row] = diagram
+        rows[row] = branch.meaning()
     return trace
 
 
@@ -90,18 +193,21 @@ def verify(plan: Plan, *, after: str) -> Plan:
     Raises PlanError, naming the pass, the row and both diagrams.
     """
     try:
-        _verify_names(plan)
+        verify_names(plan.steps, {INPUT}, (plan.result,))
         trace = traced(plan)
-    except (PlanError, ValueError, KeyError) as error:
+    except (PlanError, ValueError, KeyError, IndexError) as error:
         raise PlanError(f"after {after}: {error}") from error
-    expected = {
-        row: (diagram, indices_summed(diagram) if plan.reduce == "mean" else 0)
-        for row, diagram in enumerate(plan.basis)
-    }
-    for kind, found, wanted in (
-        ("weight", trace.weight, expected),
-        ("bias", trace.bias, dict(enumerate(plan.bias_basis or ()))),
+    mean = plan.reduce == "mean"
+    for kind, found, networks, signs in (
+        ("weight", trace.weight, plan.networks, plan.signs),
+        ("bias", trace.bias, plan.bias_networks, plan.bias_signs),
     ):
+        wanted = {
+            row: Branch(
+                times(one.canonical(), sign), one.averaged() if mean and kind == "weight" else ()
+            )
+            for row, (one, sign) in enumerate(zip(networks, signs, strict=True))
+        }
         for row in sorted(found.keys() | wanted.keys()):
             if found.get(row) != wanted.get(row):
                 raise PlanError(
@@ -111,40 +217,30 @@ def verify(plan: Plan, *, after: str) -> Plan:
     return plan
 
 
-def _verify_names(plan: Plan) -> None:
-    """Names are assigned once, used after that, and a base is not used again."""
-    known, spent = {INPUT}, set[str]()
-    for step in plan.steps:
-        for name in _uses(step):
+def times(network: Network, sign: int) -> Network:
+    """A network with another sign."""
+    return network if sign == 1 else replace(network, sign=network.sign * sign)
+
+
+def verify_names(steps: tuple[Step, ...], known: set[str], results: tuple[str, ...]) -> None:
+    """Names are assigned once, used after that, and a base is not used again; else PlanError."""
+    inputs, known, spent = frozenset(known), set(known), set[str]()
+    for step in steps:
+        for name in used(step):
             if name not in known:
                 raise PlanError(f"{step} uses {name} before it is assigned")
             if name in spent:
                 raise PlanError(f"{step} uses {name}, which an Embed has written over")
         if isinstance(step, Embed):
-            if step.base == INPUT:
+            if step.base in inputs:
                 raise PlanError(f"{step} writes over the input")
+            if step.base == step.source:
+                raise PlanError(f"{step} writes over its own source")
             spent.add(step.base)
-        for name in step.outs if isinstance(step, Mix) else (step.out,):
+        for name in produced(step):
             if name in known:
                 raise PlanError(f"{name} is assigned twice")
             known.add(name)
-    if plan.result not in known - spent:
-        raise PlanError(f"the result {plan.result} is not there at the end")
-
-
-def _uses(step: Step) -> Iterator[str]:
-    match step:
-        case Contract():
-            yield step.source
-        case Mix():
-            yield from dict.fromkeys(name for name, _ in step.features)
-        case Embed():
-            yield step.base
-            yield step.source
-
-
-def _compose(first: SetPartition, second: SetPartition) -> SetPartition:
-    composite, closed = first.then(second)
-    if closed:
-        raise PlanError(f"({first}) >> ({second}) closes {closed} loops")
-    return composite
+    for result in results:
+        if result not in known - spent:
+            raise PlanError(f"the result {result} is not there at the end")

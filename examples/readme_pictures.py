@@ -64,7 +64,9 @@ def diagram_to_kernel() -> str:
 def plan_of(diagram: SetPartition) -> Plan:
     """The plan that applies one diagram, a step for each of its factors, one channel to one."""
     dom, cod = diagram.dom, diagram.cod
-    return lower_diagrams([diagram], None, 1, 1, dom=dom, cod=cod, group="S(n)", reduce="sum")
+    return lower_diagrams(
+        [diagram], None, 1, 1, dom=dom, cod=cod, group=S(max(1, dom + cod)), reduce="sum"
+    )
 
 
 def _equation() -> Iterator[str]:
@@ -105,8 +107,8 @@ def _code() -> Iterator[str]:
         f'<rect x="12" y="{PANEL:g}" width="{WIDTH - 24:g}" height="{HEIGHT - PANEL - 12:g}" rx="8" '
         'fill="currentColor" fill-opacity="0.06"/>'
     )
-    contract, matrices, permute, zeros, embed = _steps(kernel(plan_of(DIAGRAM)))
-    panels = (("contract", contract), ("permute", matrices + permute), ("embed", zeros + embed))
+    contract, permute, zeros, embed = _steps(kernel(plan_of(DIAGRAM)))
+    panels = (("contract", contract), ("permute", permute), ("embed", zeros + embed))
     y = PANEL + 32
     for word, lines in panels:
         yield _text(word, 36, y, 15, anchor="start", weight=600)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +18,7 @@ import click
 from tannaka.category.groups import group as find_group
 from tannaka.category.hom import Hom
 from tannaka.codegen.backends import BACKENDS
-from tannaka.codegen.files import write_whole
+from tannaka.codegen.files import check_writable, write_whole
 from tannaka.codegen.generate import generate as write_layer
 from tannaka.diagrams.counts import readable
 from tannaka.diagrams.errors import TannakaError, needing
@@ -191,22 +193,25 @@ def verify(file: Path) -> None:
             click.echo(f"{name}: {report}")
 
 
-STANDARD_BENCH = (
-    *(("S({})", 2, 2, 32, n) for n in (16, 32, 64)),
-    *(("S({})", 3, 3, 8, n) for n in (6, 9, 12)),
-    *(("O({})", 2, 2, 64, n) for n in (3,)),
-    *(("O({})", 3, 3, 64, n) for n in (3,)),
-)
-"""What ``tannaka bench`` times when nothing is named: group, k, l, channels, n."""
-
-
 @main.command()
 @click.argument("group", required=False)
 @click.argument("k", type=_Orders(), required=False)
 @click.argument("l", type=_Orders(), required=False)
 @click.option("--channels", default=32, show_default=True, help="In and out, of a named layer.")
-@click.option("--batch", default=8, show_default=True)
-@click.option("--seconds", default=0.5, show_default=True, help="How long to time each call.")
+@click.option("--batch", default=8, show_default=True, help="Of a named layer.")
+@click.option("--compiled", is_flag=True, help="Compile a named layer and its rivals: slow.")
+@click.option("--quick", is_flag=True, help="Few layers, half a minute.")
+@click.option("--full", is_flag=True, help="Many layers, up to gigabytes each: an hour.")
+@click.option("--seconds", type=float, help="How long to time each call; default: 0.1 to 0.5.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads; default: as PyTorch has it.")
+@click.option("--default-allocator", is_flag=True, help="Leave the C library's memory settings.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Write all figures here."
+)
+@click.option(
+    "--markdown", type=click.Path(path_type=Path), help="Write the tables as a page here."
+)
+@click.option("--force", is_flag=True, help="Overwrite these files if they exist.")
 @click.option("--diagrams", is_flag=True, help="Time diagrams against other packages, not layers.")
 @click.option("--hom", is_flag=True, help="Time Hom spaces against linear algebra, not layers.")
 @click.option("--graphs", is_flag=True, help="Time automorphism groups of graphs and their layers.")
@@ -217,13 +222,25 @@ def bench(
     l: int | None,
     channels: int,
     batch: int,
-    seconds: float,
+    compiled: bool,
+    quick: bool,
+    full: bool,
+    seconds: float | None,
+    threads: int | None,
+    default_allocator: bool,
+    json_file: Path | None,
+    markdown: Path | None,
+    force: bool,
     diagrams: bool,
     hom: bool,
     graphs: bool,
     emlp: str | None,
 ) -> None:
-    """Time the layer GROUP K L against code written by hand; without arguments, a standard set.
+    """Time the layer GROUP K L against other ways to compute it; without arguments, a set of layers.
+
+    The rivals are what people write or install today: stacked operations, an einsum for each
+    diagram, dense weights, DeepSets, and e3nn where it is installed; some under torch.compile too.
+    All are compared with the time that the least work takes on this machine.
 
     With --diagrams: how fast diagrams are listed, composed, numbered and made canonical, against
     SymPy, and against more_itertools and Sage where they are installed.
@@ -235,44 +252,100 @@ def bench(
     Example: tannaka bench "S(64)" 2 2 --channels 32
     """
     with _failures():
-        if diagrams or hom or graphs:
-            if group is not None:
-                flag = "--diagrams" if diagrams else "--hom" if hom else "--graphs"
-                raise ValueError(f"{flag} times no layer: leave out GROUP K L")
+        named = group is not None
+        flags = {"--diagrams": diagrams, "--hom": hom, "--graphs": graphs}
+        others = [flag for flag, given in flags.items() if given]
+        if others and named:
+            raise ValueError(f"{others[0]} times no layer: leave out GROUP K L")
+        files = [path for path in (json_file, markdown) if path is not None]
+        if others and (quick or full or files):
+            raise ValueError(f"{others[0]} takes none of --quick, --full, --json, --markdown")
+        if quick + full + named > 1:
+            raise ValueError("choose one of --quick, --full and GROUP K L")
+        if named and (k is None or l is None):
+            raise ValueError("name the group and both orders: tannaka bench GROUP K L")
+        if seconds is not None and not 0 < seconds < float("inf"):
+            raise ValueError(f"--seconds must be a positive number, got {seconds}")
+        if others:
+            each = 0.5 if seconds is None else seconds
             if diagrams:
-                _bench_diagrams(seconds)
+                _bench_diagrams(each)
             if hom:
-                _bench_hom(seconds, emlp)
+                _bench_hom(each, emlp)
             if graphs:
-                _bench_graphs(seconds, batch)
+                _bench_graphs(each, batch)
             return
+        # What was measured for minutes must not be lost.
+        for path in files:
+            check_writable(path, overwrite=force)
+        # The profiler, which counts memory, would tell when it starts and stops.
+        os.environ.setdefault("KINETO_LOG_LEVEL", "99")
         with needing("tannaka bench"):
             from tannaka.codegen import bench as timing
+        extent: Any = "quick" if quick else "full" if full else "standard"
+        from tannaka.codegen.standings import Case
 
-        click.echo(timing.machine())
-        if group is not None and k is not None and l is not None:
-            named = find_group(group)
-            click.echo(f"{named}, {k} -> {l}, {channels} channels, batch {batch}")
-            timings = timing.bench(named, k, l, channels=channels, batch=batch, seconds=seconds)
-            for line in timing.report(timings):
-                click.echo(line)
-            return
-        if group is not None:
-            raise ValueError("name the group and both orders: tannaka bench GROUP K L")
-        series: dict[tuple[str, int, int], list[tuple[int, float]]] = {}
-        for name, k, l, width, n in STANDARD_BENCH:
-            named = find_group(name.format(n))
-            timings = timing.bench(named, k, l, channels=width, batch=batch, seconds=seconds)
-            click.echo(f"\n{named}, {k} -> {l}, {width} channels, batch {batch}")
-            for line in timing.report(timings):
-                click.echo(line)
-            series.setdefault((name, k, l), []).append((n, timings[0].forward))
-        click.echo()
-        for (name, k, l), points in series.items():
-            if len(points) > 1:
-                click.echo(
-                    f"{name.format('n')}, {k} -> {l}: time grows as n^{timing.growth(points):.1f}"
-                )
+        if group is None or k is None or l is None:
+            cases = timing.grid(extent)
+        else:
+            cases = [Case(find_group(group), k, l, channels, batch, compiled)]
+        if threads is not None:
+            timing.use_threads(threads)
+        machine = timing.machine(
+            timing.leave_memory() if default_allocator else timing.keep_memory()
+        )
+        each = {"quick": 0.1, "standard": 0.2, "full": 0.5}[extent] if seconds is None else seconds
+        _bench_layers(cases, machine, each, timing.MEMORY[extent], named, json_file, markdown)
+
+
+def _bench_layers(
+    cases: list[Any],
+    machine: list[str],
+    seconds: float,
+    memory: int,
+    named: bool,
+    json_file: Path | None,
+    markdown: Path | None,
+) -> None:
+    from tannaka.codegen import aims, reports, standings
+    from tannaka.codegen import bench as timing
+
+    click.echo("\n".join(machine))
+    results = []
+    with timing.fresh_compiler():
+        for number, case in enumerate(cases, start=1):
+            told = partial(_told, f"{number}/{len(cases)} ")
+            try:
+                result = timing.bench(case, seconds=seconds, memory=memory, progress=told)
+            except timing.DisagreementError as error:
+                raise click.ClickException(str(error)) from error
+            if named and result.floor is None:
+                raise ValueError(result.rows[0].left_out)
+            results.append(result)
+            click.echo("\n".join(["", *reports.report(result)]))
+    growths = list(standings.growths(results))
+    verdicts = list(aims.verdicts(results, growths))
+    if not named:
+        grown = map(reports.grown, growths)
+        click.echo("\n".join(["", *grown, *[""][: len(growths)], *map(str, verdicts)]))
+    if json_file is not None:
+        write_whole(json_file, reports.as_json(machine, results, verdicts))
+        click.echo(f"wrote {json_file}", err=True)
+    if markdown is not None:
+        notes = "notes.md" if markdown.with_name("notes.md").exists() else None
+        command = shlex.join(["tannaka", *sys.argv[1:]])
+        page = reports.markdown(machine, results, verdicts, command=command, notes=notes)
+        write_whole(markdown, page)
+        click.echo(f"wrote {markdown}", err=True)
+
+
+def _told(prefix: str, line: str) -> None:
+    """Say on the error stream what is being done; on a terminal, in one line that is replaced."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        click.echo(f"\r{(prefix + line)[:width]:{width}}\r", err=True, nl=False)
+    else:
+        click.echo(prefix + line, err=True)
 
 
 HOST_BENCH = (
@@ -300,14 +373,15 @@ def _bench_graphs(seconds: float, batch: int) -> None:
         click.echo("\n".join(["", *timing.report(task, rates.bench(task, seconds=seconds))]))
     with needing("timing layers"):
         from tannaka.codegen import bench as layers
+        from tannaka.codegen import reports
+        from tannaka.codegen.standings import Case
 
-    click.echo(f"\n{layers.machine()}")
+    click.echo("\n".join(["", *layers.machine(layers.keep_memory())]))
     hosts = timing.hosts()
     for name, k, l, channels in HOST_BENCH:
-        group = Aut(hosts[name])
-        timings = layers.bench(group, k, l, channels=channels, batch=batch, seconds=seconds)
-        click.echo(f"\nAut({name}), {k} -> {l}, {channels} channels, batch {batch}")
-        click.echo("\n".join(layers.report(timings)))
+        case = Case(Aut(hosts[name]), k, l, channels, batch)
+        click.echo(f"timing: {name}, {k} -> {l}", err=True)
+        click.echo("\n".join(["", name, *reports.report(layers.bench(case, seconds=seconds))]))
 
 
 def _bench_diagrams(seconds: float) -> None:

@@ -265,8 +265,8 @@ def test_counts_of_known_sequences() -> None:
     catalan = [1, 1, 2, 5, 14, 42, 132, 429, 1430, 4862]
     assert [set_partitions(0, size, planar=True).count for size in range(10)] == catalan
     assert [
-        set_partitions(m, m, planar=True, even=True, largest=2).count for m in range(10)
-    ] == catalan
+        set_partitions(m, m, planar=True, even=True, largest=2).count for m in range(8)
+    ] == catalan[:8]
     # A000085: involutions.
     involutions = [1, 1, 2, 4, 10, 26, 76, 232, 764, 2620]
     assert [set_partitions(size, 0, largest=2).count for size in range(10)] == involutions

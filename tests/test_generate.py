@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -35,30 +36,56 @@ CASES: list[tuple[Group, int, int, dict[str, Any]]] = [
     (tn.O(3), 1, 2, {}),
     (tn.O(3), 2, 1, {"bias": False}),
 ]
-cases = pytest.mark.parametrize(
-    ("g", "k", "l", "options"),
-    CASES,
-    ids=[f"{g}-{k}-{l}-{'-'.join(f'{a}={b}' for a, b in o.items())}" for g, k, l, o in CASES],
-)
+IDS = [f"{g}-{k}-{l}-{'-'.join(f'{a}={b}' for a, b in o.items())}" for g, k, l, o in CASES]
+cases = pytest.mark.parametrize(("g", "k", "l", "options"), CASES, ids=IDS)
+
+ALONE = """
+import contextlib, io, json, runpy, sys, traceback
+sys.modules["tannaka"] = None
+for path in sys.argv[1:]:
+    failure = ""
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        try:
+            runpy.run_path(path, run_name="__main__")
+        except BaseException:
+            failure = traceback.format_exc()
+    print(json.dumps([said.getvalue(), failure]))
+"""
+"""Importing torch takes longer than the checks of all files, so that they share one process."""
 
 
-def run_alone(path: Path) -> subprocess.CompletedProcess[str]:
-    """Run a file where importing tannaka, numpy-based or not, fails, and warnings are errors."""
-    blocked = f"import sys; sys.modules['tannaka'] = None; import runpy; runpy.run_path({str(path)!r}, run_name='__main__')"
-    return subprocess.run(
-        [sys.executable, "-I", "-W", "error", "-c", blocked], capture_output=True, text=True
+def run_alone(*paths: Path) -> list[tuple[str, str]]:
+    """Run files where importing tannaka fails and warnings are errors: what each says, and why it
+    stops or nothing."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", ALONE, *paths], capture_output=True, text=True
     )
-
-
-@cases
-def test_the_file_checks_itself_where_tannaka_is_not_installed(
-    g: Group, k: int, l: int, options: dict[str, Any], tmp_path: Path
-) -> None:
-    path = tn.generate(g, k, l, 2, 3, **options).save(tmp_path / "layer.py")
-    done = run_alone(path)
     assert done.returncode == 0, done.stderr
-    assert "is what it says" in done.stdout
-    assert "the module runs the same code" in done.stdout
+    said = [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+    assert len(said) == len(paths)
+    return said
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str, str]]:
+    """For each case its file, what it says of itself, and why it stops if it does."""
+    folder = tmp_path_factory.mktemp("generated")
+    paths = [
+        tn.generate(g, k, l, 2, 3, **options).save(folder / f"{number}.py")
+        for number, (g, k, l, options) in enumerate(CASES)
+    ]
+    answers = zip(paths, run_alone(*paths), strict=True)
+    return {name: (path, *answer) for name, (path, answer) in zip(IDS, answers, strict=True)}
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_the_file_checks_itself_where_tannaka_is_not_installed(
+    name: str, checked: dict[str, tuple[Path, str, str]]
+) -> None:
+    path, said, failure = checked[name]
+    assert not failure
+    assert "is what it says" in said
+    assert "the module runs the same code" in said
     imports = re.findall(r"^(?:import|from) (\S+)", path.read_text(), re.MULTILINE)
     assert set(imports) == {"__future__", "math", "typing", "torch"}
 
@@ -100,11 +127,11 @@ def test_generated_files_read_well(
 
 
 SPOILS = {
-    "a row of the weight": ("ROWS_1 = ((0, 1, 2),", "ROWS_1 = ((1, 0, 2),"),
+    "a row of the weight": ("torch.tensor([[0, 1, 2],", "torch.tensor([[1, 0, 2],"),
     "an axis of a diagonal": ("c0 = diagonal(x, -3, -2)", "c0 = diagonal(x, -4, -2)"),
     "an axis of a sum": ("c1 = x.mean(-2)", "c1 = x.mean(-3)"),
     "a sum in place of a mean": ("c3 = c0.mean(-2)", "c3 = c0.sum(-2)"),
-    "a permutation": ("...jic->...ijc", "...ijc->...ijc"),
+    "a permutation": (".T, 1, 0)", ".T, 0, 1)"),
     "a row of the bias": ("m4 = m4 + bias[0]", "m4 = m4 + bias[1]"),
     "an axis of a broadcast": ("m3[..., None, :, :]", "m3[..., :, None, :]"),
     "the place of an embedding": ("diagonal(m0, -3, -2).add_(m1)", "m0.add_(m1[..., None, :])"),
@@ -119,16 +146,34 @@ SPOILS = {
 }
 
 
-@pytest.mark.parametrize("what", SPOILS)
-def test_spoiling_one_index_makes_the_self_check_fail(what: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def spoiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
+    """For each way to spoil the file of one layer, what it says then and why it stops."""
+    folder = tmp_path_factory.mktemp("spoiled")
     source = tn.generate(tn.S(4), 2, 2, 2, 3).source
-    before, after = SPOILS[what]
-    assert source.count(before) == 1
+    paths = []
+    for number, (before, after) in enumerate(SPOILS.values()):
+        assert source.count(before) == 1
+        paths.append(folder / f"{number}.py")
+        paths[-1].write_text(source.replace(before, after))
+    return dict(zip(SPOILS, run_alone(*paths), strict=True))
+
+
+@pytest.mark.parametrize("what", SPOILS)
+def test_spoiling_one_index_makes_the_self_check_fail(
+    what: str, spoiled: dict[str, tuple[str, str]]
+) -> None:
+    said, failure = spoiled[what]
+    assert failure
+    assert "is what it says" not in said
+
+
+def test_a_file_that_fails_its_check_ends_with_an_error(tmp_path: Path) -> None:
     path = tmp_path / "layer.py"
-    path.write_text(source.replace(before, after))
-    done = run_alone(path)
-    assert done.returncode != 0
-    assert "is what it says" not in done.stdout
+    path.write_text(tn.generate(tn.S(4), 2, 2, 2, 3).source.replace(*SPOILS["a permutation"]))
+    done = subprocess.run([sys.executable, "-I", path], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("FAILED: ")
 
 
 def test_every_single_digit_of_the_kernel_matters(tmp_path: Path) -> None:
@@ -209,8 +254,9 @@ def test_names_backends_and_files(tmp_path: Path) -> None:
 @pytest.mark.deep
 def test_large_orders_generate_and_check_themselves(tmp_path: Path) -> None:
     for g, k, l in ((tn.S(8), 4, 4), (tn.O(3), 5, 5), (tn.S(6), 5, 2)):
-        done = run_alone(tn.generate(g, k, l, 2, 2).save(tmp_path / "layer.py"))
-        assert done.returncode == 0, done.stderr
+        ((said, failure),) = run_alone(tn.generate(g, k, l, 2, 2).save(tmp_path / "layer.py"))
+        assert not failure
+        assert "is what it says" in said
 
 
 def test_a_saved_file_has_ordinary_permissions_and_the_umask_is_left_alone(tmp_path: Path) -> None:

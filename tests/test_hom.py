@@ -57,18 +57,18 @@ CASES = [
     if kind is not Sp or n % 2 == 0
     for size in range(9)
 ]
-LARGEST = 2200
-"""Null spaces of tensors with more entries than this are left to the other answers."""
+LARGEST, DEEP = 1300, 2200
+"""Null spaces of tensors with more entries than this are left to the other answers; in deep runs."""
 
 
 @pytest.mark.parametrize(("g", "size"), CASES)
 def test_dimension_is_formula_is_walks_is_null_space_is_rank_of_the_basis(
-    g: MatrixGroup, size: int
+    g: MatrixGroup, size: int, request: pytest.FixtureRequest
 ) -> None:
     hom = Hom(g, size // 2, size - size // 2)
     wanted = FORMULA[g.symbol](g.n, size)
     assert hom.dimension == len(hom.basis()) == hom.walks().count == wanted
-    if g.n**size <= LARGEST:
+    if g.n**size <= (DEEP if request.config.getoption("--deep") else LARGEST):
         assert null_space_dimension(g.symbol, g.n, size) == wanted
         assert rank_mod_p(hom.matrices().reshape(wanted, g.n**size)) == wanted
 

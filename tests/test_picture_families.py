@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from readers import along, crossings, read_svg, read_text
 
@@ -59,6 +59,8 @@ DETERMINANTS = [category(Grood, n) for n in (1, 2, 3, 4, 6)] + [
 ]
 every_category = pytest.mark.parametrize("family", CATEGORIES, ids=str)
 every_determinant = pytest.mark.parametrize("family", DETERMINANTS, ids=str)
+half = settings(max_examples=settings().max_examples // 2)
+"""Laying out takes long, and each category is tried."""
 
 
 def bells(diagram: Any) -> list[tuple[tuple[int | None, ...], Bell]]:
@@ -110,6 +112,7 @@ def test_bells_hide_no_strand_and_no_vertex(family: Any, data: st.DataObject) ->
 
 
 @every_category
+@half
 @given(st.data())
 def test_everything_stays_in_the_box(family: Any, data: st.DataObject) -> None:
     shape = picture(data.draw(any_diagram(family)))
@@ -126,6 +129,7 @@ def test_everything_stays_in_the_box(family: Any, data: st.DataObject) -> None:
 
 
 @every_category
+@half
 @given(st.data(), st.floats(-50, 50), st.floats(-50, 50), st.floats(0.5, 40))
 def test_placing_moves_everything(
     family: Any, data: st.DataObject, x: float, y: float, scale: float
@@ -220,6 +224,7 @@ def test_wires_and_edges_stay_off_other_vertices(family: Any, data: st.DataObjec
 
 
 @every_category
+@half
 @given(st.data())
 def test_the_text_can_be_read_back(family: Any, data: st.DataObject) -> None:
     diagram = data.draw(any_diagram(family, 5))
@@ -256,6 +261,7 @@ def test_the_text_can_be_read_back(family: Any, data: st.DataObject) -> None:
 
 
 @every_category
+@half
 @given(st.data())
 def test_an_svg_shows_every_vertex_and_leg(family: Any, data: st.DataObject) -> None:
     diagram = data.draw(any_diagram(family))

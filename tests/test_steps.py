@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from readers import read_svg
 
@@ -17,6 +17,8 @@ from tannaka.testing.strategies import CATEGORIES, category, composable
 every_category = pytest.mark.parametrize(
     "family", [*CATEGORIES, category(tn.Jellyfish, 4)], ids=str
 )
+half = settings(max_examples=settings().max_examples // 2)
+"""Laying out takes long, and each category is tried."""
 
 
 @every_category
@@ -54,6 +56,7 @@ def test_the_components_account_for_every_vertex_and_every_loop(
 
 
 @every_category
+@half
 @given(st.data())
 def test_pictures_and_text_show_all_three(family: Any, data: st.DataObject) -> None:
     steps = tn.compose_steps(*data.draw(composable(family, most=3)))
@@ -73,6 +76,7 @@ def test_pictures_and_text_show_all_three(family: Any, data: st.DataObject) -> N
 
 
 @every_category
+@half
 @given(st.data())
 def test_sums_show_every_term(family: Any, data: st.DataObject) -> None:
     f, g = data.draw(composable(family, most=3))

@@ -2,30 +2,125 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
-from tannaka.codegen.notation import indices, shape
-from tannaka.codegen.plan import Contract, Embed, Mix, Plan, Step, Zeros, describe
+from tannaka.codegen.gradient import AnyStep, Gradient, Outer, gradient
+from tannaka.codegen.network import Word
+from tannaka.codegen.notation import shape
+from tannaka.codegen.plan import (
+    ABSENT,
+    Contract,
+    Embed,
+    LeviCivita,
+    Mix,
+    Plan,
+    Step,
+    Zeros,
+    describe,
+)
+from tannaka.diagrams.partition import restricted_growth
 
-DIAGONAL = '''\
+HELPERS = {
+    "diagonal": '''\
 def diagonal(x: Tensor, a: int, b: int) -> Tensor:
     """View x where its axes a < b < 0 have equal indices; the common axis stands where a stood."""
     return x.diagonal(dim1=a, dim2=b).movedim(-1, a + 1)
-'''
+''',
+    "permuted": '''\
+def permuted(x: Tensor, *axes: int) -> Tensor:
+    """View x, whose last axis is the channels, with axes[i] of those before it in place i."""
+    start = x.ndim - 1 - len(axes)
+    return x.permute(*range(start), *(start + axis for axis in axes), -1)
+''',
+    "paired": '''\
+def paired(x: Tensor, a: int, b: int) -> tuple[Tensor, Tensor]:
+    """View x where its axes a < b < 0 have indices (2i, 2i + 1), and (2i + 1, 2i); i leads.
 
-MIX = '''\
-def mix(
-    w: tuple[Tensor, ...], rows: tuple[tuple[int, ...], ...], *features: Tensor
-) -> list[Tensor]:
-    """Mix channels: result e is the sum over f of features[f] @ w[rows[e][f]].T."""
-    columns = [torch.cat([w[row] for row in result], dim=-1) for result in rows]
-    mixed = torch.cat(features, dim=-1) @ torch.cat(columns).T
+    The symplectic form is 1 on the first of these, -1 on the second, and 0 elsewhere.
+    """
+    for axis in (b, a - 1):
+        after = x.shape[x.ndim + axis + 1 :]
+        x = x.view(*x.shape[:axis], x.shape[axis] // 2, 2, *after)
+    pairs = x.diagonal(dim1=a - 2, dim2=b - 1).movedim(-1, 0)
+    return pairs.select(b, 1).select(a + 1, 0), pairs.select(b, 0).select(a + 1, 1)
+''',
+    "levi_civita": '''\
+def levi_civita(
+    n: int, legs: tuple[int, ...], old: tuple[int, ...], new: tuple[int, ...]
+) -> tuple[Tensor, Tensor]:
+    """Where the Levi-Civita symbol is not 0, and its sign there.
+
+    It has an index for each of ``legs``. For each value of the indices ``new``, flattened, the
+    values of the indices ``old``, flattened, at the terms of the sum, and their signs; 0 fills up.
+    """
+    found: list[list[tuple[int, int]]] = [[] for _ in range(n ** len(new))]
+    for images in itertools.permutations(range(n)):
+        value = dict(zip(legs, images))
+        sign = (-1) ** sum(a > b for a, b in itertools.combinations(images, 2))
+        target = sum(value[i] * n**p for p, i in enumerate(reversed(new)))
+        found[target].append((sum(value[i] * n**p for p, i in enumerate(reversed(old))), sign))
+    terms = max(map(len, found))
+    filled = [places + [(0, 0)] * (terms - len(places)) for places in found]
+    table = torch.tensor(filled).reshape(-1, terms, 2)
+    return table[:, :, 0].flatten(), table[:, :, 1:]
+
+
+def signed(
+    x: Tensor, table: tuple[Tensor, Tensor], old: tuple[int, ...], new: tuple[int, ...], n: int
+) -> Tensor:
+    """Multiply axes ``old`` of x by the symbol of a table; the results stand at axes ``new``."""
+    places, signs = (constant.to(x.device) for constant in table)
+    last = tuple(range(-1 - len(old), -1))
+    x = x.movedim(old, last)
+    x = x.reshape(*x.shape[: x.ndim - 1 - len(old)], n ** len(old), x.shape[-1])
+    x = x.index_select(-2, places).reshape(*x.shape[:-2], *signs.shape[:2], x.shape[-1])
+    x = (x * signs.to(x.dtype)).sum(-2)
+    x = x.reshape(*x.shape[:-2], *(n,) * len(new), x.shape[-1])
+    return x.movedim(tuple(range(-1 - len(new), -1)), new).contiguous()
+''',
+    "scaled": '''\
+def scaled(x: Tensor, ratio: Tensor, power: int) -> Tensor:
+    """Multiply by a power of ratio, which has the shape of the batch."""
+    return x * (ratio**power).reshape(*ratio.shape, *(1,) * (x.ndim - ratio.ndim)).to(x.dtype)
+''',
+    "matrix": '''\
+def matrix(weight: Tensor, rows: Tensor) -> Tensor:
+    """The rows of the weight as one matrix, from the channels of all features to all results."""
+    blocks = weight[rows.to(weight.device)]  # (results, features, out, in)
+    results, features, c_out, c_in = blocks.shape
+    return blocks.permute(1, 3, 0, 2).reshape(features * c_in, results * c_out)
+
+
+def mix(weight: Tensor, rows: Tensor, *features: Tensor) -> list[Tensor]:
+    """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
+    mixed = torch.cat(features, dim=-1) @ matrix(weight, rows)
     if len(rows) == 1:
         return [mixed]
-    c_out = mixed.shape[-1] // len(rows)
+    c_out = weight.shape[1]
     return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
-'''
+''',
+    "accumulate": '''\
+def accumulate(y: Tensor, x: Tensor, matrix: Tensor) -> None:
+    """Add x @ matrix to y, without a tensor between."""
+    y.view(-1, y.shape[-1]).addmm_(x.view(-1, x.shape[-1]), matrix)
+''',
+    "outer": '''\
+def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
+    """The sum over batch and positions of features[f] times sources[s], for all s and f."""
+    if len(sources) == 1:
+        (source,) = (source.reshape(-1, source.shape[-1]) for source in sources)
+        return torch.stack([f.reshape(-1, f.shape[-1]).T @ source for f in features])
+    right = torch.cat([source.reshape(-1, source.shape[-1]) for source in sources], dim=-1)
+    left = torch.cat([feature.reshape(-1, feature.shape[-1]) for feature in features], dim=-1)
+    c_out, c_in = features[0].shape[-1], sources[0].shape[-1]
+    blocks = (left.T @ right).reshape(len(features), c_out, len(sources), c_in)
+    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)  # a row for each source and feature
+''',
+}
+"""What emitted code calls; each stands in it when it is called."""
 
 WIDTH = 100
 """The longest line of emitted code; comments keep to it too."""
@@ -34,108 +129,424 @@ WIDTH = 100
 def kernel(plan: Plan) -> str:
     """The source of ``apply(x, weight[, bias], n) -> y``, with the constants and helpers it uses.
 
-    It needs ``torch`` and ``Tensor`` in scope. x has shape (*batch, n, ..., n, in_channels).
+    It needs ``torch`` and ``Tensor`` in scope, and ``itertools`` where the plan has Levi-Civita
+    symbols. x has shape (*batch, n, ..., n, in_channels).
     """
-    orders = plan.orders()
-    variables: dict[str, str] = {}
-    tables: list[str] = []
-    body: list[str] = []
-    for step in plan.steps:
-        if isinstance(step, Embed):
-            # An embedding writes into its base, so its result keeps the base's variable.
-            variables[step.out] = variables.get(step.base, step.base)
-            base, source = (variables.get(name, name) for name in (step.base, step.source))
-            step = Embed(step.out, base, source, step.labels, step.keep)
-        if isinstance(step, Mix) and step.features:
-            if not tables:
-                body += ["# One matrix of channels for each diagram.", "w = weight.unbind()"]
-            tables.append(f"ROWS_{len(tables)}")
-        body += _comment(step, orders | {v: orders[k] for k, v in variables.items()})
-        body += _statements(step, plan, tables[-1] if tables else "")
+    emitter = _Emitter(plan)
+    return emitter.text([emitter.apply()])
 
-    mixes = [step for step in plan.steps if isinstance(step, Mix) and step.features]
-    parts = [_table(name, step.rows) for name, step in zip(tables, mixes, strict=True)]
-    parts = (
-        ["\n".join(["# Rows of the weight: for each result, the row of each feature.", *parts])]
-        if parts
-        else []
-    )
-    if any("diagonal(" in line for line in body):
-        parts.append(DIAGONAL.rstrip())
-    if mixes:
-        parts.append(MIX.rstrip())
-    bias = "" if plan.bias_basis is None else " bias: Tensor,"
-    head = [
-        f"def apply(x: Tensor, weight: Tensor,{bias} n: int) -> Tensor:",
-        f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""',
+
+def ragged_kernel(plan: Plan, kind: int) -> str:
+    """The source of ``apply(x, weight, bias, n, ratio)``, for inputs with fewer entries than n.
+
+    Entries that are no part of an input must be zero. ``ratio``, of the shape of the batch, is n
+    over how many entries of an axis of type ``kind`` each input has.
+    """
+    emitter = _Emitter(plan, optional=True, ragged=kind)
+    return emitter.text([emitter.apply()])
+
+
+def kernels(plan: Plan) -> str:
+    """The source of ``apply(x, weight, bias, n)``, bias perhaps None, and of three for gradients.
+
+    ``gradients(x, weight, g, n)`` gives those of x, weight and bias for the gradient g of the
+    output; ``input_gradient(weight, g, n)`` and ``weight_gradient(x, g, n)`` give them apart, the
+    second with that of the bias. Without a bias its gradient is None.
+    """
+    emitter = _Emitter(plan, optional=True)
+    back = gradient(plan)
+    parts = [
+        emitter.apply(),
+        emitter.back("gradients", back, of_input=True, of_parameters=True),
+        emitter.back("input_gradient", back, of_input=True, of_parameters=False),
+        emitter.back("weight_gradient", back, of_input=False, of_parameters=True),
     ]
-    if any("*batch" in line for line in body):
-        head.append(f"    batch = x.shape[: x.ndim - {plan.dom + 1}]")
-    result = variables.get(plan.result, plan.result)
-    parts.append("\n".join([*head, *(f"    {line}" for line in body), f"    return {result}"]))
-    return "\n\n\n".join(parts) + "\n"
+    return emitter.text(parts)
 
 
-def _comment(step: Step, orders: dict[str, int]) -> Iterator[str]:
-    """The step in index notation; a mix with very many terms is summed up."""
-    if isinstance(step, Mix) and len(step.outs) * len(step.features) > 120:
-        order = orders[step.outs[0]]
-        yield f"# {len(step.outs)} results of order {order}, each from {len(step.features)} features"
-        return
-    for line in describe(step, orders):
-        # Of an embedding, "y1 = y0 with y0[ij] += ...", only what it writes is said.
-        line = line.split(" with ")[-1]
-        yield from textwrap.wrap(line, WIDTH - 4, initial_indent="# ", subsequent_indent="#     ")
+@dataclass
+class _Emitter:
+    """Writes steps as statements, and remembers the tables and helpers that they need."""
 
+    plan: Plan
+    optional: bool = False
+    """Whether the bias may be None when it runs, and stands among the arguments in any case."""
+    ragged: int | None = None
+    """The type of axes of which each input has fewer entries than there are, if one has: means over
+    them are multiplied by the argument ``ratio``, of the shape of the batch, once for each."""
+    tables: dict[str, str] = field(default_factory=dict)
+    """Constants by the expression that makes them."""
+    helpers: set[str] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)
+    """The variables of tensors that are not called as the plan calls them."""
+    copies: dict[str, str] = field(default_factory=dict)
+    """The variables of copies of permuted tensors, by the views that they copy."""
+    outers: list[tuple[str, Outer]] = field(default_factory=list)
+    """The sums for the gradient of the weight, by their variables."""
 
-def _statements(step: Step, plan: Plan, rows: str) -> Iterator[str]:
-    """The step as lines of Python; ``rows`` names the table of a mix."""
-    match step:
-        case Contract():
-            view = _diagonal(step.source, step.labels)
-            dims = [str(label - _width(step.labels) - 1) for label in step.summed]
-            over = f"({', '.join(dims)})" if len(dims) > 1 else "".join(dims)
-            yield f"{step.out} = {view}" + (
-                f".{'mean' if step.mean else 'sum'}({over})" * bool(dims)
+    def text(self, functions: list[str]) -> str:
+        """The whole source."""
+        parts = []
+        if self.tables:
+            constants = "\n".join(_constant(name, made) for made, name in self.tables.items())
+            parts.append(constants.replace("# fmt: on\n# fmt: off\n", ""))
+        helpers = [text.rstrip() for name, text in HELPERS.items() if name in self.helpers]
+        parts = [*helpers, *parts, *functions]
+        return "\n\n\n".join(parts) + "\n"
+
+    def apply(self) -> str:
+        plan = self.plan
+        body = list(self._weights("weight", plan.steps))
+        if plan.bias_basis is not None and any(sign != 1 for sign in plan.bias_signs):
+            signs = self._table("SIGNS", _tensor([[sign] for sign in plan.bias_signs]))
+            body += self._with_bias(f"bias = bias * {signs}.to(bias)")
+        body += self._body(plan.steps, plan.words(), "weight")
+        result = self._owned(plan.steps, plan.result)
+        bias = "" if plan.bias_basis is None else " bias: Tensor,"
+        if self.optional:
+            bias = " bias: Tensor | None,"
+        ratio = "" if self.ragged is None else ", ratio: Tensor"
+        head = [
+            f"def apply(x: Tensor, weight: Tensor,{bias} n: {self._n}{ratio}) -> Tensor:",
+            f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""',
+        ]
+        return self._function(head, "x", len(plan.inputs), body, result)
+
+    def back(self, name: str, whole: Gradient, *, of_input: bool, of_parameters: bool) -> str:
+        plan = self.plan
+        part = whole.needing(of_input=of_input, of_parameters=of_parameters)
+        arguments = ["x: Tensor"] * of_parameters + ["weight: Tensor"] * of_input
+        body: list[str] = []
+        if of_input:
+            body += self._weights("weight.transpose(1, 2)", part.steps, name="turned")
+        self.outers = []
+        body += self._body(part.steps, part.words(), "turned")
+        results = [self._owned(part.steps, part.input)] if of_input else []
+        if of_parameters:
+            body += self._collected()
+            results += ["of_weight", "of_bias"]
+        returned = {
+            (True, True): "tuple[Tensor, Tensor, Tensor | None]",
+            (True, False): "Tensor",
+            (False, True): "tuple[Tensor, Tensor | None]",
+        }[of_input, of_parameters]
+        signature = f"def {name}({', '.join(arguments)}, g: Tensor, n: {self._n}) -> {returned}:"
+        head = (
+            [signature]
+            if len(signature) <= WIDTH
+            else [
+                f"def {name}(",
+                f"    {', '.join(arguments)}, g: Tensor, n: {self._n}",
+                f") -> {returned}:",
+            ]
+        )
+        return self._function(head, "g", len(plan.outputs), body, ", ".join(results))
+
+    @property
+    def _n(self) -> str:
+        return "int" if self.plan.types == 1 else "tuple[int, ...]"
+
+    def _function(
+        self, head: list[str], given: str, order: int, body: list[str], result: str
+    ) -> str:
+        if any("*batch" in line for line in body):
+            head = [*head, f"    batch = {given}.shape[: {given}.ndim - {order + 1}]"]
+        return "\n".join([*head, *(f"    {line}" for line in body), f"    return {result}"])
+
+    def _weights(
+        self, weight: str, steps: Iterable[AnyStep], name: str = "weight"
+    ) -> Iterator[str]:
+        """Scale the rows of the weight, and add one of zeros, where the steps need that."""
+        made = weight
+        if any(scale != 1 for scale in self.plan.scales):
+            table = self._table("SCALES", _floats([[[float(scale)]] for scale in self.plan.scales]))
+            made = f"{made} * {table}.to(weight)"
+        mixes = [step for step in steps if isinstance(step, Mix)]
+        if any(ABSENT in row for step in mixes for row in step.rows):
+            if made != weight:
+                yield f"{name} = {made}"
+                made = name
+            made = f"torch.cat([{made}, torch.zeros_like({made}[:1])])"
+        if made != name:
+            yield f"{name} = {made}"
+
+    def _body(self, steps: Iterable[AnyStep], known: dict[str, Word], weight: str) -> Iterator[str]:
+        self.names, self.copies = {}, {}
+        for step in steps:
+            if isinstance(step, Embed):
+                # An embedding writes into its base, so its result keeps the base's variable.
+                self.names[step.out] = self._variable(step.base)
+            if isinstance(step, Outer):
+                yield from self._outer(step)
+                continue
+            yield from self._comment(step, known)
+            yield from self._statements(step, known, weight)
+
+    def _variable(self, name: str) -> str:
+        return self.names.get(name, name)
+
+    def _owned(self, steps: Iterable[AnyStep], result: str) -> str:
+        """The result as a tensor of its own: a slice of a mix would keep all of the mix alive."""
+        name = self._variable(result)
+        sliced = any(
+            isinstance(step, Mix) and len(step.outs) > 1 and name in step.outs for step in steps
+        )
+        return f"{name}.clone()" if sliced else name
+
+    def _table(self, kind: str, made: str) -> str:
+        """The name of a constant; equal ones are one."""
+        if made not in self.tables:
+            number = sum(name.startswith(kind) for name in self.tables.values())
+            self.tables[made] = f"{kind}_{number}"
+        return self.tables[made]
+
+    def _comment(self, step: Step, known: dict[str, Word]) -> Iterator[str]:
+        """The step in index notation; a mix with very many terms is summed up."""
+        if isinstance(step, Mix) and len(step.outs) * len(step.features) > 120:
+            order = len(known[step.outs[0]])
+            outs, features = len(step.outs), len(step.features)
+            yield f"# {outs} results of order {order}, each from {features} features"
+            return
+        for line in describe(step, known, self.plan):
+            # Of an embedding, "y1 = y0 with y0[ij] += ...", only what it writes is said.
+            line = line.split(" with ")[-1]
+            yield from textwrap.wrap(
+                line, WIDTH - 4, initial_indent="# ", subsequent_indent="#     "
             )
-        case Mix(features=()):
-            for out, row in zip(step.outs, step.bias_rows, strict=True):
-                yield f"{out} = x.new_zeros((*batch, bias.shape[-1])) + bias[{row}]"
-        case Mix():
+
+    def _copied(self, step: Outer) -> Iterator[str]:
+        """Permuted tensors, each copied once for the gradients of weight and input alike."""
+        for name, permutation in step.features:
+            if permutation != tuple(range(len(permutation))):
+                view = self._permuted(self._variable(name), permutation)
+                if view not in self.copies:
+                    self.copies[view] = f"{self._variable(name)}_{''.join(map(str, permutation))}"
+                    yield f"{self.copies[view]} = {view}.contiguous()"
+
+    def _statements(self, step: Step, known: dict[str, Word], weight: str) -> Iterator[str]:
+        match step:
+            case Contract():
+                yield from self._contract(step, known[step.source])
+            case LeviCivita():
+                yield self._levi_civita(step, known)
+            case Mix(features=()):
+                for out, row in zip(step.outs, step.bias_rows, strict=True):
+                    yield f"{out} = x.new_zeros((*batch, {self.plan.out_channels}))"
+                    yield from self._with_bias(f"{out} = {out} + bias[{row}]")
+            case Mix():
+                yield from self._mix(step, weight)
+            case Zeros():
+                yield from self._zeros(step)
+            case Embed():
+                yield from self._embed(step, known[step.base])
+
+    def _contract(self, step: Contract, word: Word) -> Iterator[str]:
+        source, labels = self._variable(step.source), list(step.labels)
+        for number, (a, b) in enumerate(step.forms):
+            self.helpers.add("paired")
+            i, j, width = labels.index(a), labels.index(b), len(labels)
+            low, high = min(i, j), max(i, j)
+            pair = ("plus", "minus") if i < j else ("minus", "plus")
+            yield f"{', '.join(pair)} = paired({source}, {low - width - 1}, {high - width - 1})"
+            source = "(plus - minus).sum(0)"
+            if number < len(step.forms) - 1:
+                yield f"{step.out} = {source}"
+                source = step.out
+            del labels[high], labels[low]
+        if step.mean and step.forms:
+            ends = {a for a, _ in step.forms}
+            source = self._divided(source, ends, step.labels, word)
+        local = restricted_growth(labels)
+        kept = {label for label, old in zip(local, labels, strict=True) if old in step.keep}
+        view = self._diagonal(source, local)
+        dims = [str(i - _width(local) - 1) for i in range(_width(local)) if i not in kept]
+        if dims:
+            over = f"({', '.join(dims)})" if len(dims) > 1 else dims[0]
+            view = f"({view})" if " / " in view else view
+            view += f".{'mean' if step.mean else 'sum'}({over})"
+        types = dict(zip(step.labels, word, strict=True))
+        if power := sum(types[index] == self.ragged for index in step.averaged):
+            self.helpers.add("scaled")
+            view = f"scaled({view}, ratio, {power})"
+        yield f"{step.out} = {view}"
+
+    def _divided(
+        self, source: str, averaged: Iterable[int], labels: tuple[int, ...], word: Word
+    ) -> str:
+        """A tensor divided by the size of the axis of each index."""
+        types = dict(zip(labels, word, strict=True))
+        sizes = [f"n[{types[i]}]" if self.plan.types > 1 else "n" for i in averaged]
+        if not sizes:
+            return source
+        return f"{source} / {sizes[0]}" if len(sizes) == 1 else f"{source} / ({' * '.join(sizes)})"
+
+    def _levi_civita(self, step: LeviCivita, known: dict[str, Word]) -> str:
+        self.helpers |= {"levi_civita"}
+        old = [i for i, index in enumerate(step.labels) if index in step.legs]
+        new = [i for i, index in enumerate(step.keep) if index in step.legs]
+        legs = {index: place for place, index in enumerate(step.legs)}
+        arguments = [
+            repr(tuple(range(len(step.legs)))),
+            repr(tuple(legs[step.labels[i]] for i in old)),
+            repr(tuple(legs[step.keep[i]] for i in new)),
+        ]
+        size = len(step.legs)
+        table = self._table("SYMBOL", f"levi_civita({size}, {', '.join(arguments)})")
+        # Other axes stay in their order: in lowering both sides list them in the same one.
+        before = repr(tuple(i - len(step.labels) - 1 for i in old))
+        after = repr(tuple(i - len(step.keep) - 1 for i in new))
+        source = self._variable(step.source)
+        return f"{step.out} = signed({source}, {table}, {before}, {after}, {size})"
+
+    def _mix(self, step: Mix, weight: str) -> Iterator[str]:
+        names = {name for name, _ in step.features}
+        if len(step.outs) == 1 and len(names) == 1:
+            # Permuted tensors are added, not put side by side, which would copy them all first.
+            (out,), (row,) = step.outs, step.rows
+            plain = tuple(range(len(step.features[0][1])))
+            terms = [term for term in zip(step.features, row, strict=True) if term[1] != ABSENT]
+            terms.sort(key=lambda term: term[0][1] != plain)
+            for f, ((name, permutation), number) in enumerate(terms):
+                view = self._permuted(self._variable(name), permutation)
+                if view in self.copies and f > 0:
+                    self.helpers.add("accumulate")
+                    yield f"accumulate({out}, {self.copies[view]}, {weight}[{number}].T)"
+                    continue
+                if f == 0:
+                    yield f"{out} = {view} @ {weight}[{number}].T"
+                    continue
+                product = f"{self._variable(name)} @ {weight}[{number}].T"
+                yield f"{out} += {self._permuted(product, permutation)}"
+        else:
+            self.helpers.add("matrix")
+            rows = self._table("ROWS", _tensor([list(row) for row in step.rows]))
             outs = ", ".join(step.outs) if len(step.outs) > 1 else f"({step.outs[0]},)"
-            features = [_permuted(name, permutation) for name, permutation in step.features]
+            features = [self._read(name, permutation) for name, permutation in step.features]
             if len(outs) > WIDTH - 12:
                 yield from ("(", *(f"    {out}," for out in step.outs))
                 outs = ")"
-            yield from _call(f"{outs} = mix", ["w", rows, *features])
-            for out, row in zip(step.outs, step.bias_rows, strict=bool(step.bias_rows)):
-                yield f"{out} = {out} + bias[{row}]"
-        case Zeros():
-            # Like a mixed tensor, so that vmap over the weights and autocast carry over to it.
-            like = next((out for s in plan.steps if isinstance(s, Mix) for out in s.outs), "x")
-            zeros = f"{like}.new_zeros((*batch, {'n, ' * step.order}weight.shape[1]))"
-            if not plan.basis:
-                yield "# No diagram: the linear map is 0. The empty sum lets autograd see the weight."
-                zeros += " + weight.sum()"
-            yield f"{step.out} = {zeros}"
-        case Embed():
-            source = step.source
-            if step.repeated:
-                kept = [":" if i in step.keep else "None" for i in range(_width(step.labels))]
-                source += f"[..., {', '.join(kept)}, :]"
-            yield f"{_diagonal(step.base, step.labels)}.add_({source})"
+            yield from _call(f"{outs} = mix", [weight, rows, *features])
+        for out, added in zip(step.outs, step.bias_rows, strict=bool(step.bias_rows)):
+            if added != ABSENT:
+                yield from self._with_bias(f"{out} = {out} + bias[{added}]")
+
+    def _with_bias(self, line: str) -> list[str]:
+        """A statement that uses the bias."""
+        return ["if bias is not None:", f"    {line}"] if self.optional else [line]
+
+    def _zeros(self, step: Zeros) -> Iterator[str]:
+        sizes = "".join(f"n[{kind}], " if self.plan.types > 1 else "n, " for kind in step.word)
+        # Like a mixed tensor, so that vmap over the weights and autocast carry over to it.
+        if step.out.startswith("d_"):
+            yield f"{step.out} = g.new_zeros((*batch, {sizes}{self.plan.in_channels}))"
+            return
+        like = next((out for s in self.plan.steps if isinstance(s, Mix) for out in s.outs), "x")
+        zeros = f"{like}.new_zeros((*batch, {sizes}weight.shape[1]))"
+        if not self.plan.basis:
+            yield "# No diagram: the linear map is 0. The empty sum lets autograd see the weight."
+            zeros += " + weight.sum()"
+        yield f"{step.out} = {zeros}"
+
+    def _embed(self, step: Embed, word: Word) -> Iterator[str]:
+        base, labels = self._variable(step.base), list(step.labels)
+        source = self._variable(step.source)
+        kept = list(step.keep)
+        views = [("add", base)]
+        for number, (a, b) in enumerate(step.forms):
+            self.helpers.add("paired")
+            i, j = labels.index(a), labels.index(b)
+            low, high, width = min(i, j), max(i, j), len(labels)
+            found = []
+            for k, (way, view) in enumerate(views):
+                plus, minus = (f"{one}{number}_{k}" for one in ("plus", "minus"))
+                pair = (plus, minus) if i < j else (minus, plus)
+                yield f"{', '.join(pair)} = paired({view}, {low - width - 1}, {high - width - 1})"
+                other = "sub" if way == "add" else "add"
+                found += [(way, plus), (other, minus)]
+            views = found
+            del labels[high], labels[low]
+        local = restricted_growth(labels)
+        number_of = dict(zip(labels, local, strict=True))
+        repeated = [i for i in range(_width(local)) if i not in {number_of[k] for k in kept}]
+        if repeated:
+            places = ["None" if i in repeated else ":" for i in range(_width(local))]
+            source += f"[..., {', '.join(places)}, :]"
+        source = self._divided(source, step.averaged, step.labels, word)
+        for way, view in views:
+            yield f"{self._diagonal(view, local)}.{way}_({source})"
+
+    def _outer(self, step: Outer) -> Iterator[str]:
+        if len(step.sources) == 1:
+            yield from self._copied(step)
+        features = [self._read(name, permutation) for name, permutation in step.features]
+        number = len(self.outers)
+        if step.sources:
+            self.helpers.add("outer")
+            sources = [self._variable(name) for name in step.sources]
+            name = f"w{number}"
+            yield f"{name} = outer({_tuple(sources)}, {_tuple(features)})"
+            self.outers.append((name, step))
+        for feature, row in zip(features, step.bias_rows, strict=bool(step.bias_rows)):
+            if row != ABSENT:
+                yield f"b{row} = {feature}.reshape(-1, {feature}.shape[-1]).sum(0)"
+
+    def _collected(self) -> Iterator[str]:
+        """The gradients of the rows, in the order of the basis."""
+        plan = self.plan
+        places: dict[int, int] = {}
+        start = 0
+        for _, step in self.outers:
+            for rows in step.rows:
+                for row in rows:
+                    if row != ABSENT:
+                        places[row] = start
+                    start += 1
+        shape_of = f"(0, {plan.out_channels}, {plan.in_channels})"
+        if not places:
+            yield f"of_weight = g.new_zeros({shape_of})"
+        else:
+            order = [places[row] for row in range(len(plan.basis))]
+            names = [name for name, _ in self.outers]
+            every = f"torch.cat({_list(names)})" if len(names) > 1 else names[0]
+            if order == list(range(start)):
+                yield f"of_weight = {every}"
+            else:
+                table = self._table("PLACES", _tensor(order))
+                yield f"of_weight = {every}[{table}.to(g.device)]"
+            if any(scale != 1 for scale in plan.scales):
+                scales = self._table("SCALES", _floats([[[float(s)]] for s in plan.scales]))
+                yield f"of_weight = of_weight * {scales}.to(of_weight)"
+        if plan.bias_basis is None:
+            yield "of_bias = None"
+        else:
+            yield f"of_bias = torch.stack({_list([f'b{row}' for row in range(len(plan.bias_signs))])})"
+            if any(sign != 1 for sign in plan.bias_signs):
+                signs = self._table("SIGNS", _tensor([[sign] for sign in plan.bias_signs]))
+                yield f"of_bias = of_bias * {signs}.to(of_bias)"
+
+    def _diagonal(self, name: str, labels: tuple[int, ...]) -> str:
+        """The view of a tensor on which axes of equal label have equal indices."""
+        for a, b in diagonal_pairs(labels):
+            self.helpers.add("diagonal")
+            name = f"diagonal({name}, {a}, {b})"
+        return name
+
+    def _read(self, name: str, permutation: tuple[int, ...]) -> str:
+        """A permuted tensor: a copy, where there is one."""
+        view = self._permuted(self._variable(name), permutation)
+        return self.copies.get(view, view)
+
+    def _permuted(self, name: str, permutation: tuple[int, ...]) -> str:
+        """The view of a tensor whose axis i is axis permutation[i]."""
+        if permutation == tuple(range(len(permutation))):
+            return name
+        self.helpers.add("permuted")
+        return f"permuted({name}, {', '.join(map(str, permutation))})"
 
 
 def _width(labels: tuple[int, ...]) -> int:
     """How many axes are left of a tensor read along this diagonal."""
     return max(labels, default=-1) + 1
-
-
-def _diagonal(name: str, labels: tuple[int, ...]) -> str:
-    """The view of a tensor on which axes of equal label have equal indices."""
-    for a, b in diagonal_pairs(labels):
-        name = f"diagonal({name}, {a}, {b})"
-    return name
 
 
 def diagonal_pairs(labels: tuple[int, ...]) -> Iterator[tuple[int, int]]:
@@ -153,13 +564,36 @@ def diagonal_pairs(labels: tuple[int, ...]) -> Iterator[tuple[int, int]]:
         del left[b]
 
 
-def _permuted(name: str, permutation: tuple[int, ...]) -> str:
-    """The view of a tensor whose axis i is axis permutation[i]."""
-    order = tuple(range(len(permutation)))
-    if permutation == order:
-        return name
-    read = indices(tuple(permutation.index(axis) for axis in order))
-    return f'torch.einsum("...{read}c->...{indices(order)}c", {name})'
+def _constant(name: str, made: str) -> str:
+    """A constant, on lines of its own where it is long."""
+    if len(line := f"{name} = {made}") <= WIDTH:
+        return line
+    head, inner, tail = re.fullmatch(r"(torch\.tensor\(\[)(.*)(\].*\))", made).groups()  # type: ignore[union-attr]
+    rows = inner.replace("], [", "],\n[").split("\n")
+    lines = [
+        line
+        for row in rows
+        for line in textwrap.wrap(
+            f"{row.rstrip(',')},", WIDTH, initial_indent="    ", subsequent_indent="     "
+        )
+    ]
+    return "\n".join(["# fmt: off", f"{name} = {head}", *lines, tail, "# fmt: on"])
+
+
+def _tuple(items: list[str]) -> str:
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+
+
+def _list(items: list[str]) -> str:
+    return f"[{', '.join(items)}]"
+
+
+def _tensor(values: object) -> str:
+    return f"torch.tensor({values})"
+
+
+def _floats(values: object) -> str:
+    return f"torch.tensor({values}, dtype=torch.float64)"
 
 
 def _call(function: str, arguments: list[str]) -> list[str]:
@@ -170,18 +604,3 @@ def _call(function: str, arguments: list[str]) -> list[str]:
     if 8 + len(inline) <= WIDTH:
         return [f"{function}(", f"    {inline}", ")"]
     return [f"{function}(", *(f"    {argument}," for argument in arguments), ")"]
-
-
-def _table(name: str, rows: tuple[tuple[int, ...], ...]) -> str:
-    """A constant that holds rows of numbers, one row to a line unless all fit on one."""
-    inline = f"{name} = {rows}"
-    if len(inline) <= WIDTH:
-        return inline
-    lines = [f"    {row}," for row in rows]
-    if max(map(len, lines)) <= WIDTH:
-        return "\n".join([f"{name} = (", *lines, ")"])
-    wrapped = [
-        textwrap.fill(line, WIDTH, subsequent_indent="     ", initial_indent="    ")
-        for line in (l.strip() for l in lines)
-    ]
-    return "\n".join(["# fmt: off", f"{name} = (", *wrapped, ")", "# fmt: on"])

@@ -10,25 +10,26 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tannaka.codegen.plan import INPUT, Contract, Embed, Mix, Plan, Step, renamed
+from tannaka.codegen.plan import INPUT, Contract, Embed, Plan, Step, renamed
 from tannaka.diagrams.partition import restricted_growth
 
 
 class Route(NamedTuple):
-    """A contraction, as the labels on its axes and the labels that it keeps."""
+    """A contraction: the labels on its axes, those that it keeps, those that the form joins."""
 
     labels: tuple[int, ...]
     keep: tuple[int, ...]
+    forms: tuple[tuple[int, int], ...] = ()
 
     @property
     def touched(self) -> int:
-        """The power of n that it reads: its kept and its summed indices."""
-        return len(set(self.labels))
+        """The power of n that it reads: its kept and its summed indices, one for a form."""
+        return len(set(self.labels)) - len(self.forms)
 
     @property
     def free(self) -> bool:
         """Whether nothing is summed, so that it is a view."""
-        return len(self.keep) == self.touched
+        return len(self.keep) == len(set(self.labels))
 
 
 def share_contractions(plan: Plan) -> Plan:
@@ -47,10 +48,10 @@ def share_contractions(plan: Plan) -> Plan:
     if any(step.source != INPUT for step in contracts):
         raise ValueError("this plan shares its contractions already")
     contracts.sort(key=lambda step: -len(step.keep))
-    found = {INPUT: whole(plan.dom)}
+    found = {INPUT: whole(len(plan.inputs))}
     shared: list[Step] = []
     for step in contracts:
-        target = Route(step.labels, step.keep)
+        target = Route(step.labels, step.keep, step.forms)
         source, way = min(
             (
                 (name, way)
@@ -63,7 +64,7 @@ def share_contractions(plan: Plan) -> Plan:
                 len(choice[1].labels),
             ),
         )
-        shared.append(Contract(step.out, source, way.labels, way.keep, step.mean))
+        shared.append(Contract(step.out, source, way.labels, way.keep, step.mean, way.forms))
         found[step.out] = target
     rest = [step for step in plan.steps if not isinstance(step, Contract)]
     return renamed(plan.with_steps((*shared, *rest), plan.result))
@@ -79,23 +80,22 @@ def share_embeddings(plan: Plan) -> Plan:
       m0[] = W0 x[]
       m1[] = W1 x[]
       y[ij] = 0
-      y0 = y with y[ii] += m0[]
-      y1 = y0 with y0[ij] += m1[]
+      y0 = y with y[ij] += m1[]
+      y1 = y0 with y0[ii] += m0[]
       return y1
     """
     embeds = [step for step in plan.steps if isinstance(step, Embed)]
     rest = [step for step in plan.steps if not isinstance(step, Embed)]
-    mixed = {out for step in plan.steps if isinstance(step, Mix) for out in step.outs}
-    if any(step.source not in mixed for step in embeds):
+    if any(step.source in {other.out for other in embeds} for step in embeds):
         raise ValueError("this plan shares its embeddings already")
     if not embeds:
         return plan
     output = embeds[0].base
-    found = {output: whole(plan.cod)}
+    found = {output: whole(len(plan.outputs))}
     current = {output: output}
     chosen: list[tuple[int, str, str, Route]] = []
     for step in sorted(embeds, key=lambda step: -len(step.keep)):
-        target = Route(step.labels, step.keep)
+        target = Route(step.labels, step.keep, step.forms)
         base, way = min(
             (
                 (name, way)
@@ -108,9 +108,13 @@ def share_embeddings(plan: Plan) -> Plan:
         found[step.source] = target
         current[step.source] = step.source
     shared: list[Step] = []
+    # From small to large; of two with one embedding, the one that was added into the other first.
+    chosen.reverse()
     for _, base, source, way in sorted(chosen, key=lambda choice: choice[0]):
         out = f"{base}_{len(shared)}"
-        shared.append(Embed(out, current[base], current[source], way.labels, way.keep))
+        shared.append(
+            Embed(out, current[base], current[source], way.labels, way.keep, forms=way.forms)
+        )
         current[base] = out
     return renamed(plan.with_steps((*rest, *shared), current[output]))
 
@@ -124,11 +128,11 @@ def route(start: Route, target: Route) -> Route | None:
     """The contraction that leads from ``start`` to ``target``, both of one tensor, if there is one.
 
     There is when everything that ``start`` identified is identified in ``target``, and everything
-    that it summed away is summed away there on its own.
+    that it summed away, with or without a form, is summed away there in the same way.
 
     >>> diagonal, trace = Route((0, 0), (0,)), Route((0, 0), ())
     >>> route(diagonal, trace)
-    Route(labels=(0,), keep=())
+    Route(labels=(0,), keep=(), forms=())
     >>> route(trace, diagonal) is None
     True
     """
@@ -136,14 +140,27 @@ def route(start: Route, target: Route) -> Route | None:
     for label, goal in zip(start.labels, target.labels, strict=True):
         goals.setdefault(label, set()).add(goal)
     ends: list[int] = []
+    joined = {tuple(goal for label in pair for goal in goals[label]) for pair in start.forms}
+    if not joined <= set(target.forms):
+        return None
+    left = [pair for pair in target.forms if pair not in joined]
+    done = {goal for pair in joined for goal in pair}
     for label, found in goals.items():
         goal, *others = found
         if others:
             return None
         if label in start.keep:
             ends.append(goal)
-        elif goal in target.keep or target.labels.count(goal) != start.labels.count(label):
+        elif (
+            goal in target.keep
+            or target.labels.count(goal) != start.labels.count(label)
+            or (goal not in done and any(goal in pair for pair in left))
+        ):
             return None
+    if any(goal not in ends for pair in left for goal in pair):
+        return None
     labels = restricted_growth(ends)
-    keep = {label for goal, label in zip(ends, labels, strict=True) if goal in target.keep}
-    return Route(labels, tuple(sorted(keep)))
+    number = dict(zip(ends, labels, strict=True))
+    keep = {number[goal] for goal in number if goal in target.keep}
+    forms = tuple((number[a], number[b]) for a, b in left)
+    return Route(labels, tuple(sorted(keep)), forms)

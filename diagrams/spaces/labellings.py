@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
+from math import comb
 from typing import Any
 
 from tannaka.diagrams.counts import count_jellyfish_diagrams, count_set_partitions
@@ -88,6 +89,15 @@ class SetPartitions(Automaton[SetPartition]):
         if self.even and any(size % 2 for _, size, _ in blocks):
             return False
         return self.through is None or sum(rows == 3 for _, _, rows in blocks) == self.through
+
+    def _quick(self, left: int, state: Any) -> int | None:
+        # Where blocks must not cross and nothing else is asked, a vertex leaves any number from 1
+        # to one more than before of the blocks open: paths that the ballot numbers count.
+        one = self.most >= self.size and self.largest is None and len(set(self.colours)) < 2
+        if not (self.planar and one) or self.even or self.through is not None:
+            return None
+        height = len(state[2])
+        return comb(2 * left + height, left) * (height + 1) // (left + height + 1)
 
     def _viable(self, left: int, state: Any) -> bool:
         # Where nothing is asked in the end, a vertex may always be a block of its own.

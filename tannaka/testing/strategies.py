@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from fractions import Fraction
+from functools import cache, partial, wraps
 from itertools import pairwise
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from hypothesis import strategies as st
 
@@ -29,10 +30,21 @@ from tannaka.diagrams.partition import SetPartition
 from tannaka.diagrams.typed import Typed
 from tannaka.diagrams.walled import WalledBrauer
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _once(build: Callable[P, st.SearchStrategy[T]]) -> Callable[P, st.SearchStrategy[T]]:
+    """The same strategy for the same arguments: Hypothesis looks over each new one at length."""
+    return wraps(build)(cache(build))  # type: ignore[return-value]
+
+
+_up_to = cache(partial(st.integers, 0))
+
 
 def orders(most: int = 4) -> st.SearchStrategy[int]:
     """Tensor orders 0, 1, ..., ``most``."""
-    return st.integers(0, most)
+    return _up_to(most)
 
 
 @st.composite
@@ -40,7 +52,7 @@ def set_partitions(draw: st.DrawFn, dom: int, cod: int) -> SetPartition:
     """Set-partition diagrams dom -> cod; they shrink towards a single block."""
     labels: list[int] = []
     for _ in range(dom + cod):
-        labels.append(draw(st.integers(0, max(labels, default=-1) + 1)))
+        labels.append(draw(_up_to(max(labels, default=-1) + 1)))
     return SetPartition(dom, cod, tuple(labels))
 
 
@@ -53,7 +65,7 @@ def brauer_diagrams(draw: st.DrawFn, dom: int, cod: int) -> Brauer:
     pairs: list[tuple[int, int]] = []
     while free:
         first = free.pop(0)
-        pairs.append((first, free.pop(draw(st.integers(0, len(free) - 1)))))
+        pairs.append((first, free.pop(draw(_up_to(len(free) - 1)))))
     return Brauer(dom, cod, tuple(pairs))
 
 
@@ -101,9 +113,14 @@ def bilabelled_graphs(draw: st.DrawFn, dom: int, cod: int, most: int = 2) -> Bil
     """Bilabelled graphs dom -> cod with loops, and at most ``most`` vertices without label."""
     labels = draw(set_partitions(dom, cod)).labels
     vertices = len(set(labels)) + draw(st.integers(0, most))
-    possible = [(a, b) for a in range(vertices) for b in range(a, vertices)]
-    edges = draw(st.lists(st.sampled_from(possible), max_size=6)) if possible else []
+    edges = draw(_edges(vertices)) if vertices else []
     return BilabelledGraph(vertices, tuple(edges), labels[:cod], labels[cod:])
+
+
+@_once
+def _edges(vertices: int) -> st.SearchStrategy[list[tuple[int, int]]]:
+    possible = [(a, b) for a in range(vertices) for b in range(a, vertices)]
+    return st.lists(st.sampled_from(possible), max_size=6)
 
 
 @st.composite
@@ -114,22 +131,31 @@ def coloured_graphs(
     plain = draw(bilabelled_graphs(dom, cod, most))
     if not plain.vertices:
         return plain
-    ends = st.integers(0, plain.vertices - 1)
-    colours: st.SearchStrategy[Colour] = st.sampled_from(("red", "C_6", -1))
-    edges: st.SearchStrategy[Edge] = st.one_of(
-        st.tuples(ends, ends), st.tuples(ends, ends, colours)
-    )
+    edges, colours = _colourings(plain.vertices)
     return BilabelledGraph(
         plain.vertices,
-        tuple(draw(st.lists(edges, max_size=6))),
+        tuple(draw(edges)),
         plain.outputs,
         plain.inputs,
-        tuple(draw(st.lists(st.tuples(ends, colours), max_size=3))),
+        tuple(draw(colours)),
         directed,
     )
 
 
-@dataclass(frozen=True)
+@cache
+def _colourings(
+    vertices: int,
+) -> tuple[st.SearchStrategy[list[Edge]], st.SearchStrategy[list[tuple[int, Colour]]]]:
+    """Edges with and without colour, and colours of vertices."""
+    ends = _up_to(vertices - 1)
+    colours: st.SearchStrategy[Colour] = st.sampled_from(("red", "C_6", -1))
+    edges: st.SearchStrategy[Edge] = st.one_of(
+        st.tuples(ends, ends), st.tuples(ends, ends, colours)
+    )
+    return st.lists(edges, max_size=6), st.lists(st.tuples(ends, colours), max_size=3)
+
+
+@dataclass(frozen=True, eq=False)
 class Category:
     """A category of diagrams, as the laws see it.
 
@@ -162,7 +188,15 @@ def _ordered(
     """A category whose objects are orders."""
     duality = ((1, 1, family.cup(), family.cap(), (1,)),)
     return Category(
-        name, family, 0, orders, related, diagrams, family.identity, family.swap, duality
+        name,
+        family,
+        0,
+        orders,
+        _once(related),
+        _once(diagrams),
+        family.identity,
+        family.swap,
+        duality,
     )
 
 
@@ -207,9 +241,9 @@ def _walled() -> Category:
         "WalledBrauer",
         WalledBrauer,
         (),
-        lambda most: st.lists(kinds, max_size=most).map(tuple),
-        related,
-        walled_brauer_diagrams,
+        _once(lambda most: st.lists(kinds, max_size=most).map(tuple)),
+        _once(related),
+        _once(walled_brauer_diagrams),
         WalledBrauer.identity,
         WalledBrauer.swap,
         tuple(
@@ -246,9 +280,9 @@ def typed(*parts: Category) -> Category:
         f"Typed({', '.join(part.name for part in parts)})",
         Typed,
         (),
-        lambda most: st.lists(types, max_size=most).map(tuple),
-        related,
-        diagrams,
+        _once(lambda most: st.lists(types, max_size=most).map(tuple)),
+        _once(related),
+        _once(diagrams),
         lambda k: Typed.identity(k, families),
         lambda k, l: Typed.swap(k, l, families),
         tuple(duality()),
@@ -294,6 +328,7 @@ def diagrams(family: type[Diagram] | Category, dom: Any, cod: Any) -> st.SearchS
     return category(family).diagrams(dom, cod)
 
 
+@_once
 @st.composite
 def composable(
     draw: st.DrawFn, family: type[Diagram] | Category, count: int = 2, most: int = 4
@@ -309,6 +344,7 @@ def composable(
     return tuple(draw(inside.diagrams(a, b)) for a, b in pairwise(ends))
 
 
+@_once
 @st.composite
 def any_diagram(draw: st.DrawFn, family: type[Diagram] | Category, most: int = 4) -> Any:
     """Diagrams of a category, between any objects of length up to ``most``."""
@@ -316,15 +352,29 @@ def any_diagram(draw: st.DrawFn, family: type[Diagram] | Category, most: int = 4
     return diagram
 
 
+@_once
 @st.composite
 def morphisms(draw: st.DrawFn, family: type[Diagram] | Category, dom: Any, cod: Any) -> Morphism:
     """Formal sums of diagrams dom -> cod with small rational coefficients, some times n."""
     total = Morphism(dom, cod, {})
-    for diagram in draw(st.lists(diagrams(family, dom, cod), max_size=3)):
-        powers = tuple(draw(st.integers(0, 2)) for _ in diagram.symbols)
-        coefficient = draw(st.fractions(-3, 3, max_denominator=4))
-        total += Morphism(dom, cod, {(diagram, powers): coefficient})
+    for diagram in draw(_few(family, dom, cod)):
+        powers = tuple(draw(_up_to(2)) for _ in diagram.symbols)
+        total += Morphism(dom, cod, {(diagram, powers): draw(_COEFFICIENTS)})
     return total
+
+
+# st.fractions builds new strategies for each number that it draws.
+_COEFFICIENTS = st.sampled_from(
+    sorted(
+        {Fraction(p, q) for q in range(1, 5) for p in range(-3 * q, 3 * q + 1)},
+        key=lambda c: (c.denominator, abs(c), c < 0),
+    )
+)
+
+
+@_once
+def _few(family: type[Diagram] | Category, dom: Any, cod: Any) -> st.SearchStrategy[list[Any]]:
+    return st.lists(diagrams(family, dom, cod), max_size=3)
 
 
 @st.composite

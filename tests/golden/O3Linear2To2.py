@@ -30,9 +30,6 @@ DIAGRAMS: tuple[tuple[int, ...], ...] = (
 )
 # The same for the bias: diagrams without inputs.
 BIAS_DIAGRAMS: tuple[tuple[int, ...], ...] = ((0, 0),)  # y[ii] += b0
-# Rows of the weight: for each result, the row of each feature.
-ROWS_0 = ((1, 2),)
-ROWS_1 = ((0,),)
 
 
 def diagonal(x: Tensor, a: int, b: int) -> Tensor:
@@ -40,29 +37,22 @@ def diagonal(x: Tensor, a: int, b: int) -> Tensor:
     return x.diagonal(dim1=a, dim2=b).movedim(-1, a + 1)
 
 
-def mix(
-    w: tuple[Tensor, ...], rows: tuple[tuple[int, ...], ...], *features: Tensor
-) -> list[Tensor]:
-    """Mix channels: result e is the sum over f of features[f] @ w[rows[e][f]].T."""
-    columns = [torch.cat([w[row] for row in result], dim=-1) for result in rows]
-    mixed = torch.cat(features, dim=-1) @ torch.cat(columns).T
-    if len(rows) == 1:
-        return [mixed]
-    c_out = mixed.shape[-1] // len(rows)
-    return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
+def permuted(x: Tensor, *axes: int) -> Tensor:
+    """View x, whose last axis is the channels, with axes[i] of those before it in place i."""
+    start = x.ndim - 1 - len(axes)
+    return x.permute(*range(start), *(start + axis for axis in axes), -1)
 
 
 def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     """Apply the layer to x of shape (*batch, n, n, in_channels)."""
     # c0[] = mean over i of x[ii]
     c0 = diagonal(x, -3, -2).mean(-2)
-    # One matrix of channels for each diagram.
-    w = weight.unbind()
-    # m0[ij] = W1 x[ij] + W2 x[ji]
-    (m0,) = mix(w, ROWS_0, x, torch.einsum("...jic->...ijc", x))
     # m1[] = W0 c0[] + b0
-    (m1,) = mix(w, ROWS_1, c0)
+    m1 = c0 @ weight[0].T
     m1 = m1 + bias[0]
+    # m0[ij] = W1 x[ij] + W2 x[ji]
+    m0 = x @ weight[1].T
+    m0 += permuted(x @ weight[2].T, 1, 0)
     # m0[ii] += m1[]
     diagonal(m0, -3, -2).add_(m1[..., None, :])
     return m0

@@ -32,9 +32,6 @@ DIAGRAMS: tuple[tuple[int, ...], ...] = (
 )
 # The same for the bias: diagrams without inputs.
 BIAS_DIAGRAMS: tuple[tuple[int, ...], ...] = ((0,),)  # y[i] += b0
-# Rows of the weight: for each result, the row of each feature.
-ROWS_0 = ((0, 1, 2),)
-ROWS_1 = ((3, 4),)
 
 
 def diagonal(x: Tensor, a: int, b: int) -> Tensor:
@@ -42,37 +39,43 @@ def diagonal(x: Tensor, a: int, b: int) -> Tensor:
     return x.diagonal(dim1=a, dim2=b).movedim(-1, a + 1)
 
 
-def mix(
-    w: tuple[Tensor, ...], rows: tuple[tuple[int, ...], ...], *features: Tensor
-) -> list[Tensor]:
-    """Mix channels: result e is the sum over f of features[f] @ w[rows[e][f]].T."""
-    columns = [torch.cat([w[row] for row in result], dim=-1) for result in rows]
-    mixed = torch.cat(features, dim=-1) @ torch.cat(columns).T
+def matrix(weight: Tensor, rows: Tensor) -> Tensor:
+    """The rows of the weight as one matrix, from the channels of all features to all results."""
+    blocks = weight[rows.to(weight.device)]  # (results, features, out, in)
+    results, features, c_out, c_in = blocks.shape
+    return blocks.permute(1, 3, 0, 2).reshape(features * c_in, results * c_out)
+
+
+def mix(weight: Tensor, rows: Tensor, *features: Tensor) -> list[Tensor]:
+    """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
+    mixed = torch.cat(features, dim=-1) @ matrix(weight, rows)
     if len(rows) == 1:
         return [mixed]
-    c_out = mixed.shape[-1] // len(rows)
+    c_out = weight.shape[1]
     return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
+
+
+ROWS_0 = torch.tensor([[3, 4]])
+ROWS_1 = torch.tensor([[0, 1, 2]])
 
 
 def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     """Apply the layer to x of shape (*batch, n, n, in_channels)."""
     # c0[i] = x[ii]
     c0 = diagonal(x, -3, -2)
-    # c1[i] = mean over j of x[ij]
-    c1 = x.mean(-2)
-    # c2[j] = mean over i of x[ij]
-    c2 = x.mean(-3)
     # c3[] = mean over i of c0[i]
     c3 = c0.mean(-2)
+    # c1[i] = mean over j of x[ij]
+    c1 = x.mean(-2)
     # c4[] = mean over i of c1[i]
     c4 = c1.mean(-2)
-    # One matrix of channels for each diagram.
-    w = weight.unbind()
-    # m0[i] = W0 c0[i] + W1 c1[i] + W2 c2[i]
-    (m0,) = mix(w, ROWS_0, c0, c1, c2)
     # m1[] = W3 c3[] + W4 c4[] + b0
-    (m1,) = mix(w, ROWS_1, c3, c4)
+    (m1,) = mix(weight, ROWS_0, c3, c4)
     m1 = m1 + bias[0]
+    # c2[j] = mean over i of x[ij]
+    c2 = x.mean(-3)
+    # m0[i] = W0 c0[i] + W1 c1[i] + W2 c2[i]
+    (m0,) = mix(weight, ROWS_1, c0, c1, c2)
     # m0[i] += m1[]
     m0.add_(m1[..., None, :])
     return m0

@@ -44,11 +44,6 @@ BIAS_DIAGRAMS: tuple[tuple[int, ...], ...] = (
     (0, 0),  # y[ii] += b0
     (0, 1),  # y[ij] += b1
 )
-# Rows of the weight: for each result, the row of each feature.
-ROWS_0 = ((6, 8),)
-ROWS_1 = ((0, 1, 2), (5, 7, 11), (9, 10, 12))
-ROWS_2 = ((3, 4),)
-ROWS_3 = ((13,),)
 
 
 def diagonal(x: Tensor, a: int, b: int) -> Tensor:
@@ -56,54 +51,67 @@ def diagonal(x: Tensor, a: int, b: int) -> Tensor:
     return x.diagonal(dim1=a, dim2=b).movedim(-1, a + 1)
 
 
-def mix(
-    w: tuple[Tensor, ...], rows: tuple[tuple[int, ...], ...], *features: Tensor
-) -> list[Tensor]:
-    """Mix channels: result e is the sum over f of features[f] @ w[rows[e][f]].T."""
-    columns = [torch.cat([w[row] for row in result], dim=-1) for result in rows]
-    mixed = torch.cat(features, dim=-1) @ torch.cat(columns).T
+def permuted(x: Tensor, *axes: int) -> Tensor:
+    """View x, whose last axis is the channels, with axes[i] of those before it in place i."""
+    start = x.ndim - 1 - len(axes)
+    return x.permute(*range(start), *(start + axis for axis in axes), -1)
+
+
+def matrix(weight: Tensor, rows: Tensor) -> Tensor:
+    """The rows of the weight as one matrix, from the channels of all features to all results."""
+    blocks = weight[rows.to(weight.device)]  # (results, features, out, in)
+    results, features, c_out, c_in = blocks.shape
+    return blocks.permute(1, 3, 0, 2).reshape(features * c_in, results * c_out)
+
+
+def mix(weight: Tensor, rows: Tensor, *features: Tensor) -> list[Tensor]:
+    """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
+    mixed = torch.cat(features, dim=-1) @ matrix(weight, rows)
     if len(rows) == 1:
         return [mixed]
-    c_out = mixed.shape[-1] // len(rows)
+    c_out = weight.shape[1]
     return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
+
+
+ROWS_0 = torch.tensor([[3, 4], [13, -1]])
+ROWS_1 = torch.tensor([[0, 1, 2], [5, 7, 11], [9, 10, 12]])
 
 
 def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     """Apply the layer to x of shape (*batch, n, n, in_channels)."""
+    weight = torch.cat([weight, torch.zeros_like(weight[:1])])
     # c0[i] = x[ii]
     c0 = diagonal(x, -3, -2)
-    # c1[i] = mean over j of x[ij]
-    c1 = x.mean(-2)
-    # c2[j] = mean over i of x[ij]
-    c2 = x.mean(-3)
     # c3[] = mean over i of c0[i]
     c3 = c0.mean(-2)
+    # c1[i] = mean over j of x[ij]
+    c1 = x.mean(-2)
     # c4[] = mean over i of c1[i]
     c4 = c1.mean(-2)
-    # One matrix of channels for each diagram.
-    w = weight.unbind()
-    # m0[ij] = W6 x[ij] + W8 x[ji]
-    (m0,) = mix(w, ROWS_0, x, torch.einsum("...jic->...ijc", x))
+    # m4[] = W3 c3[] + W4 c4[] + b0
+    # m5[] = W13 c3[] + b1
+    m4, m5 = mix(weight, ROWS_0, c3, c4)
+    m4 = m4 + bias[0]
+    m5 = m5 + bias[1]
+    # c2[j] = mean over i of x[ij]
+    c2 = x.mean(-3)
     # m1[i] = W0 c0[i] + W1 c1[i] + W2 c2[i]
     # m2[i] = W5 c0[i] + W7 c1[i] + W11 c2[i]
     # m3[i] = W9 c0[i] + W10 c1[i] + W12 c2[i]
-    m1, m2, m3 = mix(w, ROWS_1, c0, c1, c2)
-    # m4[] = W3 c3[] + W4 c4[] + b0
-    (m4,) = mix(w, ROWS_2, c3, c4)
-    m4 = m4 + bias[0]
-    # m5[] = W13 c3[] + b1
-    (m5,) = mix(w, ROWS_3, c3)
-    m5 = m5 + bias[1]
-    # m1[i] += m4[]
-    m1.add_(m4[..., None, :])
+    m1, m2, m3 = mix(weight, ROWS_1, c0, c1, c2)
     # m2[i] += m5[]
     m2.add_(m5[..., None, :])
-    # m0[ii] += m1[i]
-    diagonal(m0, -3, -2).add_(m1)
-    # m0[ij] += m2[i]
-    m0.add_(m2[..., :, None, :])
+    # m1[i] += m4[]
+    m1.add_(m4[..., None, :])
+    # m0[ij] = W6 x[ij] + W8 x[ji]
+    m0 = x @ weight[6].T
+    m0 += permuted(x @ weight[8].T, 1, 0)
     # m0[ij] += m3[j]
     m0.add_(m3[..., None, :, :])
+    # y2[ij] += y0[i]
+    m0.add_(m2[..., :, None, :])
+    # y3[ii] += y1[i]
+    diagonal(m0, -3, -2).add_(m1)
     return m0
 
 

@@ -1,0 +1,291 @@
+"""Derivatives of a layer of every order, from the flipped plan.
+
+Paired with g, a layer is trilinear in its input x, its weight W and g. So it needs three functions,
+and every derivative of one of them is made of the three again:
+
+* ``Y(x, W)``, the layer;
+* ``X(W, g)``, the gradient of the input: the layer with every diagram flipped;
+* ``Z(x, g)``, the gradient of the weight.
+
+The bias adds a linear map of its own, whose gradient is part of Z. Backward saves x and W only: the
+contractions of x are taken again, which costs a read of x, and no more than a copy of it would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+Maybe = Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """The functions of one plan, as ``backends`` write them; n is the size of each type of axis."""
+
+    apply: Callable[[Tensor, Tensor, Maybe, Any], Tensor]
+    """(x, weight, bias, n) -> y."""
+    gradients: Callable[[Tensor, Tensor, Tensor, Any], tuple[Tensor, Tensor, Maybe]]
+    """(x, weight, g, n) -> the gradients of x, weight and bias."""
+    input_gradient: Callable[[Tensor, Tensor, Any], Tensor]
+    """(weight, g, n) -> the gradient of x."""
+    weight_gradient: Callable[[Tensor, Tensor, Any], tuple[Tensor, Maybe]]
+    """(x, g, n) -> the gradients of weight and bias."""
+
+
+Of: TypeAlias = tuple[Kernels, Any]
+"""The kernels of a plan, and the n that they run at."""
+
+
+def layer(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
+    """``Y(x, W)`` plus the bias, differentiable any number of times, and under ``torch.func``."""
+    if torch.compiler.is_compiling():
+        # What the compiler traces it differentiates by itself, and as well: it sees every step.
+        kernels, n = of
+        return kernels.apply(x, weight, bias, n)
+    found: Tensor = _Layer.apply(x, weight, bias, of)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _input_gradient(of: Of, weight: Tensor, g: Tensor) -> Tensor:
+    found: Tensor = _InputGradient.apply(weight, g, of)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _weight_gradient(of: Of, x: Tensor, g: Tensor) -> tuple[Tensor, Maybe]:
+    of_weight, of_bias = _WeightGradient.apply(x, g, of)  # type: ignore[no-untyped-call]
+    return of_weight, of_bias
+
+
+def _gradients(of: Of, x: Tensor, weight: Tensor, g: Tensor) -> tuple[Tensor, Tensor, Maybe]:
+    of_x, of_weight, of_bias = _Gradients.apply(x, weight, g, of)  # type: ignore[no-untyped-call]
+    return of_x, of_weight, of_bias
+
+
+def _sum(*terms: Maybe) -> Maybe:
+    total: Maybe = None
+    for term in terms:
+        if term is not None:
+            total = term if total is None else total + term
+    return total
+
+
+class _Layer(torch.autograd.Function):
+    """Y(x, W) + bias."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Maybe, of: Of) -> Tensor:
+        kernels, n = of
+        return kernels.apply(x, weight, bias, n)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        x, weight, bias, ctx.of = inputs
+        ctx.save_for_backward(x, weight)
+        ctx.save_for_forward(x, weight)
+        ctx.biased = bias is not None
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        (g,) = grads
+        x, weight = ctx.saved_tensors
+        of_x, of_weight, of_bias = _needed(ctx, x, weight, g)
+        return of_x, of_weight, of_bias if ctx.biased else None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        dx, dweight, dbias, *_ = tangents
+        x, weight = ctx.saved_tensors
+        parts = [layer(ctx.of, dx, weight, None)] if dx is not None else []
+        if dweight is not None or dbias is not None:
+            dweight = torch.zeros_like(weight) if dweight is None else dweight
+            parts.append(layer(ctx.of, x, dweight, dbias))
+        return _sum(*parts)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, weight: Tensor, bias: Maybe, of: Of) -> Any:
+        if in_dims[1] is None and in_dims[2] is None:
+            return layer(of, x.movedim(in_dims[0], 0), weight, bias), 0
+        return _each(info, in_dims[:3], (x, weight, bias), of[0].apply, of[1]), 0
+
+
+def _needed(ctx: Any, x: Tensor, weight: Tensor, g: Tensor) -> tuple[Maybe, Maybe, Maybe]:
+    """The gradients of x, weight and bias, those that are asked for."""
+    of_input, of_parameters = ctx.needs_input_grad[0], any(ctx.needs_input_grad[1:3])
+    if of_input and of_parameters:
+        return _gradients(ctx.of, x, weight, g)
+    if of_input:
+        return _input_gradient(ctx.of, weight, g), None, None
+    return None, *_weight_gradient(ctx.of, x, g)
+
+
+class _InputGradient(torch.autograd.Function):
+    """X(W, g)."""
+
+    @staticmethod
+    def forward(weight: Tensor, g: Tensor, of: Of) -> Tensor:
+        kernels, n = of
+        return kernels.input_gradient(weight, g, n)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        weight, g, ctx.of = inputs
+        ctx.save_for_backward(weight, g)
+        ctx.save_for_forward(weight, g)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        (h,) = grads
+        weight, g = ctx.saved_tensors
+        of_weight = of_g = None
+        if ctx.needs_input_grad[0]:
+            of_weight, _ = _weight_gradient(ctx.of, h, g)
+        if ctx.needs_input_grad[1]:
+            of_g = layer(ctx.of, h, weight, None)
+        return of_weight, of_g, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        dweight, dg, *_ = tangents
+        weight, g = ctx.saved_tensors
+        return _sum(
+            None if dweight is None else _input_gradient(ctx.of, dweight, g),
+            None if dg is None else _input_gradient(ctx.of, weight, dg),
+        )
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, weight: Tensor, g: Tensor, of: Of) -> Any:
+        if in_dims[0] is None:
+            return _input_gradient(of, weight, g.movedim(in_dims[1], 0)), 0
+        return _each(info, in_dims[:2], (weight, g), of[0].input_gradient, of[1]), 0
+
+
+class _WeightGradient(torch.autograd.Function):
+    """Z(x, g)."""
+
+    @staticmethod
+    def forward(x: Tensor, g: Tensor, of: Of) -> tuple[Tensor, Maybe]:
+        kernels, n = of
+        return kernels.weight_gradient(x, g, n)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        x, g, ctx.of = inputs
+        ctx.save_for_backward(x, g)
+        ctx.save_for_forward(x, g)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        h_weight, h_bias = grads
+        x, g = ctx.saved_tensors
+        of_x = of_g = None
+        if ctx.needs_input_grad[0]:
+            of_x = _input_gradient(ctx.of, h_weight, g)
+        if ctx.needs_input_grad[1]:
+            of_g = layer(ctx.of, x, h_weight, h_bias)
+        return of_x, of_g, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        dx, dg, *_ = tangents
+        x, g = ctx.saved_tensors
+        parts = [] if dg is None else [_weight_gradient(ctx.of, x, dg)]
+        if dx is not None:
+            of_weight, of_bias = _weight_gradient(ctx.of, dx, g)
+            # The bias does not see x.
+            parts.append((of_weight, None if of_bias is None else torch.zeros_like(of_bias)))
+        of_weights, of_biases = zip(*parts, strict=True)
+        return _sum(*of_weights), _sum(*of_biases)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, g: Tensor, of: Of) -> Any:
+        found = _each(info, in_dims[:2], (x, g), of[0].weight_gradient, of[1], 2)
+        return found, (0, None if found[1] is None else 0)
+
+
+class _Gradients(torch.autograd.Function):
+    """X(W, g) and Z(x, g) together, with the contractions of g taken once."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, g: Tensor, of: Of) -> tuple[Tensor, Tensor, Maybe]:
+        kernels, n = of
+        return kernels.gradients(x, weight, g, n)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        x, weight, g, ctx.of = inputs
+        ctx.save_for_backward(x, weight, g)
+        ctx.save_for_forward(x, weight, g)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        h_x, h_weight, h_bias = grads
+        x, weight, g = ctx.saved_tensors
+        of_x = of_weight = of_g = None
+        if ctx.needs_input_grad[0]:
+            of_x = _input_gradient(ctx.of, h_weight, g)
+        if ctx.needs_input_grad[1]:
+            of_weight, _ = _weight_gradient(ctx.of, h_x, g)
+        if ctx.needs_input_grad[2]:
+            of_g = layer(ctx.of, h_x, weight, None) + layer(ctx.of, x, h_weight, h_bias)
+        return of_x, of_weight, of_g, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        dx, dweight, dg, *_ = tangents
+        x, weight, g = ctx.saved_tensors
+        zero = torch.zeros_like
+        of_x, of_weight, of_bias = _gradients(ctx.of, x, weight, zero(g) if dg is None else dg)
+        if dx is not None:
+            of_weight = of_weight + _weight_gradient(ctx.of, dx, g)[0]
+        if dweight is not None:
+            of_x = of_x + _input_gradient(ctx.of, dweight, g)
+        return of_x, of_weight, of_bias
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, weight: Tensor, g: Tensor, of: Of) -> Any:
+        found = _each(info, in_dims[:3], (x, weight, g), of[0].gradients, of[1], 3)
+        return found, (0, 0, None if found[2] is None else 0)
+
+
+DIFFERENTIABLE: dict[str, type[torch.autograd.Function]] = {
+    "apply": _Layer,
+    "gradients": _Gradients,
+    "input_gradient": _InputGradient,
+    "weight_gradient": _WeightGradient,
+}
+"""The functions of :class:`Kernels` with derivatives: they take what those take, and ``Of``."""
+
+
+def _each(
+    info: Any,
+    in_dims: Any,
+    tensors: tuple[Maybe, ...],
+    run: Callable[..., Any],
+    n: Any,
+    results: int = 1,
+) -> Any:
+    """Run a kernel for each of the batch, all tensors batched: in-place steps want it so.
+
+    Of its ``results`` the last may be None.
+    """
+    given = [tensor for tensor in tensors if tensor is not None]
+    dims = [dim for dim, tensor in zip(in_dims, tensors, strict=True) if tensor is not None]
+    stacked = [
+        tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
+        for tensor, dim in zip(given, dims, strict=True)
+    ]
+
+    def one(*parts: Tensor) -> Any:
+        left = iter(parts)
+        found = run(*(None if tensor is None else next(left) for tensor in tensors), n)
+        if isinstance(found, tuple):
+            return tuple(part for part in found if part is not None)
+        return found
+
+    found = torch.vmap(one, randomness=info.randomness)(*stacked)
+    return (*found, None) if results > 1 and len(found) < results else found

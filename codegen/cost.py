@@ -1,0 +1,258 @@
+"""What a plan costs: operations, memory moved, kernels launched and the most memory alive at once.
+
+Counted step by step, as the einsum backend runs them; exact for numbers, and SymPy expressions where
+n or the batch is left open. A multiply-add is 2 flops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import factorial
+from typing import Any
+
+from tannaka.codegen.gradient import GRADIENT, AnyStep, Outer, gradient
+from tannaka.codegen.network import Word
+from tannaka.codegen.plan import (
+    ABSENT,
+    INPUT,
+    Contract,
+    Embed,
+    LeviCivita,
+    Mix,
+    Plan,
+    Zeros,
+    produced,
+    used,
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What running something once costs; each a number, or a SymPy expression.
+
+    >>> from tannaka.category import S, Hom
+    >>> from tannaka.codegen.lower import lower
+    >>> plan = lower(Hom(S(5), 1, 0), 8, 16, bias=False)
+    >>> print(plan.cost(n=5, batch=2))
+    592 flops, 1,088 bytes moved, 2 kernels, 192 bytes alive at most
+    >>> plan.cost(batch=2).flops
+    16*n + 512
+    """
+
+    flops: Any
+    """Floating-point operations; a multiply-add is 2."""
+    bytes: Any
+    """Bytes read and written, of features and weights."""
+    launches: int
+    """Kernels launched, where each operation of PyTorch is one; views are none."""
+    peak: Any
+    """The most bytes alive at once beside input and parameters, the result among them."""
+
+    def __add__(self, other: Cost) -> Cost:
+        """One after the other; what was alive is given back in between."""
+        return Cost(
+            self.flops + other.flops,
+            self.bytes + other.bytes,
+            self.launches + other.launches,
+            largest([self.peak, other.peak]),
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{_written(self.flops)} flops, {_written(self.bytes)} bytes moved, "
+            f"{self.launches} kernels, {_written(self.peak)} bytes alive at most"
+        )
+
+
+def _written(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def largest(values: Sequence[Any]) -> Any:
+    """The largest of numbers, or of expressions, then a SymPy ``Max``."""
+    if all(isinstance(value, int) for value in values):
+        return max(values, default=0)
+    from sympy import Max
+
+    return Max(*values)
+
+
+def open_sizes(types: int, n: Any, batch: Any) -> tuple[tuple[Any, ...], Any]:
+    """The size of each type of axis and of the batch: symbols ``n`` (``n0``, ...), ``batch`` if None."""
+    if n is None or batch is None:
+        from sympy import Symbol
+
+        if n is None:
+            names = ["n"] if types == 1 else [f"n{kind}" for kind in range(types)]
+            n = tuple(Symbol(name, integer=True, positive=True) for name in names)
+        if batch is None:
+            batch = Symbol("batch", integer=True, nonnegative=True)
+    return (tuple(n) if isinstance(n, tuple | list) else (n,)), batch
+
+
+def forward_cost(plan: Plan, n: Any = None, batch: Any = 1, itemsize: int = 4) -> Cost:
+    """The cost of applying a plan to ``batch`` inputs, with ``itemsize`` bytes for a number."""
+    counter = _Counter(plan, n, batch, itemsize, plan.words())
+    counter.channels[INPUT] = plan.in_channels
+    return counter.run(plan.steps, {plan.result}, plan.in_channels, plan.out_channels)
+
+
+def backward_cost(
+    plan: Plan,
+    n: Any = None,
+    batch: Any = 1,
+    itemsize: int = 4,
+    *,
+    of_input: bool = True,
+    of_parameters: bool = True,
+) -> Cost:
+    """The cost of the gradients of input and parameters, or of one of these."""
+    back = gradient(plan).needing(of_input=of_input, of_parameters=of_parameters)
+    counter = _Counter(plan, n, batch, itemsize, back.words())
+    counter.channels |= {INPUT: plan.in_channels, GRADIENT: plan.out_channels}
+    kept = {back.input} if of_input else set()
+    return counter.run(back.steps, kept, plan.out_channels, plan.in_channels)
+
+
+class _Counter:
+    """Adds up the cost of steps."""
+
+    def __init__(
+        self, plan: Plan, n: Any, batch: Any, itemsize: int, words: Mapping[str, Word]
+    ) -> None:
+        self.plan, self.itemsize, self.words = plan, itemsize, words
+        self.sizes, self.batch = open_sizes(plan.types, n, batch)
+        self.channels: dict[str, int] = {}
+        self.flops: Any = 0
+        self.moved: Any = 0
+        self.launches = 0
+        self.temporary: Any = 0
+
+    def entries(self, word: Iterable[int]) -> Any:
+        """How many positions tensors of a word have, over the whole batch."""
+        total = self.batch
+        for kind in word:
+            total = total * self.sizes[kind]
+        return total
+
+    def size(self, name: str) -> Any:
+        """How many numbers a tensor has."""
+        return self.entries(self.words[name]) * self.channels[name]
+
+    def run(self, steps: Sequence[AnyStep], kept: set[str], before: int, after: int) -> Cost:
+        """All steps; channels are ``before`` in what is mixed, ``after`` in what comes of it."""
+        last = {name: i for i, step in enumerate(steps) for name in _read(step)}
+        alive: dict[str, Any] = {}
+        peaks: list[Any] = [0]
+        for i, step in enumerate(steps):
+            self.temporary = 0
+            self.step(step, before, after)
+            if isinstance(step, Embed):
+                alive[step.out] = alive.pop(step.base, 0)
+            elif not isinstance(step, Outer) and not _is_view(step):
+                alive |= {name: self.size(name) for name in produced(step)}
+            peaks.append(sum(alive.values()) + self.temporary)
+            for name in [name for name in alive if name not in kept and last.get(name, i) <= i]:
+                del alive[name]
+        parameters = len(self.plan.basis) * before * after
+        self.moved = self.moved + parameters * (1 + any(isinstance(s, Outer) for s in steps))
+        size = self.itemsize
+        return Cost(
+            self.flops, self.moved * size, self.launches, largest([peak * size for peak in peaks])
+        )
+
+    def step(self, step: AnyStep, before: int, after: int) -> None:
+        """Add one step."""
+        match step:
+            case Contract():
+                channels = self.channels[step.out] = self.channels[step.source]
+                if not _is_view(step):
+                    touched = self._touched(step, self.words[step.source]) * channels
+                    self._add(touched, touched + self.size(step.out), 1)
+            case LeviCivita():
+                channels = self.channels[step.out] = self.channels[step.source]
+                terms = factorial(len(set(step.legs) - set(step.keep)))
+                work = self.size(step.out) * terms
+                self._add(2 * work, 3 * work + self.size(step.out), 3)
+                self.temporary = work
+            case Mix():
+                self._mix(step, after)
+            case Zeros():
+                self.channels[step.out] = after
+                self._add(0, self.size(step.out), 1)
+            case Embed():
+                self.channels[step.out] = self.channels[step.base]
+                touched = self._touched(step, self.words[step.base]) * self.channels[step.base]
+                self._add(touched, 2 * touched + self.size(step.source), 1 + len(step.forms))
+            case Outer():
+                self._outer(step)
+
+    def _add(self, flops: Any, moved: Any, launches: int) -> None:
+        self.flops, self.moved = self.flops + flops, self.moved + moved
+        self.launches += launches
+
+    def _touched(self, step: Contract | Embed, word: Word) -> Any:
+        """How many positions of the larger tensor a step reads or writes."""
+        second = {b for _, b in step.forms}
+        types = dict(zip(step.labels, word, strict=True))
+        return self.entries(kind for index, kind in types.items() if index not in second)
+
+    def _mix(self, step: Mix, after: int) -> None:
+        self.channels |= dict.fromkeys(step.outs, after)
+        made = self.size(step.outs[0])
+        if not step.features:
+            self._add(0, made * len(step.outs), 2 * len(step.outs))
+            return
+        biased = sum(row != ABSENT for row in step.bias_rows)
+        self._add(made * biased, 2 * made * biased, biased)
+        sources = {name for name, _ in step.features}
+        given = self.size(step.features[0][0])
+        if len(step.outs) == 1 and len(sources) == 1:
+            terms = sum(row != ABSENT for row in step.rows[0])
+            product = 2 * given * after
+            moved = terms * (given + made) + (terms - 1) * 3 * made
+            self._add(terms * product + (terms - 1) * made, moved, 2 * terms - 1)
+            self.temporary = made if terms > 1 else 0
+            return
+        features = len(step.features)
+        joined = features * given if features > 1 else 0
+        self._add(
+            2 * features * given * after * len(step.outs),
+            2 * joined + features * given + made * len(step.outs),
+            3 + (features > 1),
+        )
+        self.temporary = joined
+
+    def _outer(self, step: Outer) -> None:
+        features = sum(self.size(name) for name, _ in step.features)
+        biased = sum(row != ABSENT for row in step.bias_rows)
+        first = self.size(step.features[0][0])
+        self._add(biased * first, biased * first, biased)
+        if not step.sources:
+            return
+        sources = sum(self.size(name) for name in step.sources)
+        copies = sum(
+            permutation != tuple(range(len(permutation))) for _, permutation in step.features
+        )
+        joined = (features if len(step.features) > 1 else 0) + (
+            sources if len(step.sources) > 1 else 0
+        )
+        pairs = len(step.features) * len(step.sources) * self.channels[step.sources[0]]
+        self._add(
+            2 * first * pairs,
+            features + sources + 2 * joined,
+            1 + (len(step.features) > 1) + (len(step.sources) > 1) + bool(copies),
+        )
+        self.temporary = joined
+
+
+def _is_view(step: AnyStep) -> bool:
+    """Whether a step reads along a diagonal alone, which moves nothing."""
+    return isinstance(step, Contract) and not step.summed
+
+
+def _read(step: AnyStep) -> tuple[str, ...]:
+    if isinstance(step, Outer):
+        return (*step.sources, *(name for name, _ in step.features))
+    return used(step)

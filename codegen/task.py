@@ -1,0 +1,142 @@
+"""What a layer is to compute, whatever plan computes it: which maps, between which channels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tannaka.category.functor import check_entries
+from tannaka.category.groups import Group
+from tannaka.codegen.network import Network, Word, network, sizes, word
+from tannaka.codegen.notation import Reduce
+from tannaka.diagrams.brauer import Brauer
+from tannaka.diagrams.diagram import Diagram
+from tannaka.diagrams.partition import SetPartition
+
+LARGE = 10**6
+"""Stands for n where n grows without bound."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """All maps of a basis of Hom(k, l), with channels mixed and a bias.
+
+    ``basis[i]`` is the diagram that row i of the weight multiplies, ``bias_basis[i]`` that of row
+    i of the bias (None: no bias). With ``reduce="mean"`` each diagram is divided by the number of
+    terms that it sums.
+    """
+
+    group: Group
+    dom: Any
+    """The order of the input, or its word of types."""
+    cod: Any
+    in_channels: int
+    out_channels: int
+    reduce: Reduce
+    basis: tuple[Diagram, ...]
+    bias_basis: tuple[Diagram, ...] | None
+
+    kind: ClassVar[str] = "diagrams"
+    """What the rows of the weight belong to."""
+
+    @property
+    def inputs(self) -> Word:
+        """The type of each axis of the input."""
+        return word(self.dom)
+
+    @property
+    def outputs(self) -> Word:
+        """The type of each axis of the output."""
+        return word(self.cod)
+
+    @property
+    def types(self) -> int:
+        """How many types of axes there are."""
+        return len(getattr(self.group, "factors", (0,)))
+
+    @cached_property
+    def networks(self) -> tuple[Network, ...]:
+        """The matrix of each row of the weight, without its scale."""
+        return tuple(network(diagram, self.group) for diagram in self.basis)
+
+    @cached_property
+    def bias_networks(self) -> tuple[Network, ...]:
+        """The same for the bias."""
+        return tuple(network(diagram, self.group) for diagram in self.bias_basis or ())
+
+    def divisor(self, row: int, n: Any) -> int:
+        """How many terms the diagram of a row sums, that its mean divides by."""
+        if self.reduce == "sum":
+            return 1
+        found, at = self.networks[row], sizes(n)
+        return found.terms() * math.prod(at[kind] for kind in found.averaged())
+
+    def signature(self) -> str:
+        """Which basis the weights belong to, as text that a state dict carries.
+
+        Equal exactly when row i of weight and bias means the same in both layers: the same orders,
+        diagrams, forms and reduction. The same diagrams mean the same at every n.
+        """
+        bias_basis = self.bias_basis or ()
+        rows: list[Any] = [list(map(_written, basis)) for basis in (self.basis, bias_basis)]
+        # Brauer diagrams mean deltas for O(n), the form and signs for Sp(n).
+        signed = {
+            found.types[a] for found in self.networks + self.bias_networks for a, _ in found.forms
+        }
+        rows += [["symplectic", sorted(signed)]] * bool(signed)
+        digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+        return (
+            f"tannaka 1: order {self.dom} -> {self.cod}, {len(self.basis)} + {len(bias_basis)} "
+            f"diagrams, reduce={self.reduce}, sha256 {digest}"
+        )
+
+    def initial_bound(self, n: Any) -> float:
+        """The bound b for which weights drawn uniformly from (-b, b) preserve variance on average.
+
+        For inputs of independent entries with mean 0 and variance 1, the output's entries then have
+        variance 1 on average: the sum over diagrams D of ``in_channels * b**2 / 3 * |D|**2 / n**cod``
+        is 1, where |D| is the Frobenius norm of the diagram as the layer scales it. Where n is left
+        open (None) the bound is that of large n for means, of n = k + l for sums, which have no limit.
+        """
+        least = max(1, len(self.inputs) + len(self.outputs))
+        left = LARGE if self.reduce == "mean" else least
+        at = tuple(left if size is None else size for size in sizes(n))
+        outputs = math.prod(at[kind] for kind in self.outputs)
+        total = sum(
+            found.squared_norm(at) / (self.divisor(row, at) ** 2 * outputs)
+            for row, found in enumerate(self.networks)
+        )
+        return math.sqrt(3 / (self.in_channels * total)) if total else 0.0
+
+    def matrix(self, row: int, n: Any) -> NDArray[np.float64]:
+        """The matrix that a row of the weight multiplies, scaled, of shape (n**cod, n**dom)."""
+        at = sizes(n)
+        check_entries(
+            (math.prod(at[t] for t in self.outputs), math.prod(at[t] for t in self.inputs))
+        )
+        found: NDArray[np.float64] = self.networks[row].matrix(at) / self.divisor(row, n)
+        return found
+
+    def headline(self) -> str:
+        """The task in one line."""
+        bias = "no bias" if self.bias_basis is None else f"{len(self.bias_basis)} for the bias"
+        return (
+            f"{self.group}, order {self.dom} -> {self.cod}, channels {self.in_channels} -> "
+            f"{self.out_channels}, {len(self.basis)} diagrams, {bias}, reduce={self.reduce}"
+        )
+
+
+def _written(diagram: Diagram) -> Any:
+    """A diagram as data of the signature: the blocks of its vertices, where that says all."""
+    if isinstance(diagram, SetPartition):
+        return diagram.labels
+    if isinstance(diagram, Brauer):
+        return diagram.partition.labels
+    return diagram.to_json()
