@@ -21,8 +21,8 @@ from torch import Tensor
 import tannaka as tn
 from tannaka.category.groups import Group
 from tannaka.codegen import native
+from tannaka.codegen.autograd import layer
 from tannaka.codegen.backends import cpp
-from tannaka.codegen.build import build
 from tannaka.codegen.interpret import interpret
 from tannaka.codegen.lower import lower
 from tannaka.codegen.passes import optimise
@@ -62,8 +62,18 @@ def plan_of(group: Group, k: int, l: int) -> Plan:
 
 
 def kernel_of(plan: Plan) -> Callable[..., Tensor]:
-    apply: Callable[..., Tensor] = build(cpp.kernel(plan)).apply
+    """The function (x, weight[, bias], n) -> y."""
+    kernels = native.compiled(cpp.source(plan), len(plan.inputs), len(plan.outputs), *rows_of(plan))
+
+    def apply(x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
+        *bias, n = rest
+        return layer((kernels, n), *native.ready(x, weight, bias[0] if bias else None))
+
     return apply
+
+
+def rows_of(plan: Plan) -> tuple[int, int]:
+    return len(plan.basis), len(plan.bias_basis or ())
 
 
 def random(plan: Plan, n: int, batch: tuple[int, ...], seed: int = 0) -> list[Tensor]:
@@ -97,8 +107,8 @@ def check(plan: Plan, n: int, batch: tuple[int, ...], seed: int) -> None:
     none = [torch.zeros_like(b) for b in bias]
     along = [[tangents[0], weight, *none], [x, tangents[1], *none]]
     along += [[torch.zeros_like(x), weight, tangents[2]]] if bias else []
-    for gradient, tangent, layer in zip(gradients, tangents, along, strict=True):
-        terms = dy * wanted(plan, layer, n)
+    for gradient, tangent, changed in zip(gradients, tangents, along, strict=True):
+        terms = dy * wanted(plan, changed, n)
         assert abs((gradient * tangent).sum() - terms.sum()) <= 1e-12 * terms.norm() + 1e-300
 
 
@@ -240,12 +250,13 @@ def test_torch_finds_nothing_wrong_with_the_operators(
     assert isinstance(plan, Plan)
     digest = native.Kernel(cpp.source(plan), 2, 2, 15, 2).digest
     x, weight, bias = (t.requires_grad_() for t in random(plan, 4, (2,)))
-    dy = torch.randn(2, 4, 4, COUT, dtype=torch.float64, requires_grad=True)
+    g = torch.randn(2, 4, 4, COUT, dtype=torch.float64, requires_grad=True)
     for name, arguments in (
-        ("forward", (x, weight, bias, 4)),
-        ("forward", (x, weight, None, 4)),
-        ("input_gradient", (dy, weight, 4)),
-        ("weight_gradient", (x, dy, 4)),
+        ("apply", (x, weight, bias, 4)),
+        ("apply", (x, weight, None, 4)),
+        ("gradients", (x, weight, g, 4)),
+        ("input_gradient", (weight, g, 4)),
+        ("weight_gradient", (x, g, 4)),
     ):
         operator = getattr(torch.ops.tannaka_cpp, f"{name}_{digest}").default
         found = torch.library.opcheck(operator, arguments)

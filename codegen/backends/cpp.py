@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from itertools import permutations
 
-from tannaka.codegen.notation import indices
-from tannaka.codegen.plan import Plan, describe
+from tannaka.codegen.notation import indices, shape
+from tannaka.codegen.plan import ABSENT, Plan, describe
 from tannaka.codegen.trilinear import Layer, Mixing, Reduction, Term, forward, transposed
 from tannaka.diagrams.errors import BackendError
 
@@ -28,26 +28,49 @@ MAX_ORDER = 4
 WIDTH = 100
 
 
-def kernel(plan: Plan) -> str:
-    """The source of ``apply(x, weight[, bias], n) -> y``: the C++ text, and a call that builds it.
+def kernels(plan: Plan) -> str:
+    """The source of ``apply`` and the gradients, as backends write them: C++ text, and how to run it."""
+    return f"from tannaka.codegen.native import compiled\n\n{_text(plan)}" + textwrap.dedent("""
+        apply = KERNELS.apply
+        gradients = KERNELS.gradients
+        input_gradient = KERNELS.input_gradient
+        weight_gradient = KERNELS.weight_gradient
+        """)
 
-    It imports one module from here; a file of its own has the text of that module instead.
+
+def kernel(plan: Plan) -> str:
+    """The source of ``apply(x, weight[, bias], n) -> y``, differentiable, for a file of its own.
+
+    The file has the text of the modules that are imported, in the place of the imports.
     """
-    bias_rows = None if plan.bias_basis is None else len(plan.bias_basis)
-    call = f"compiled(SOURCE, {plan.dom}, {plan.cod}, {len(plan.basis)}, {bias_rows})"
-    imported = "from tannaka.codegen.native import compiled\n"
-    return f'{imported}\nSOURCE = r"""{source(plan)}"""\n\napply = {call}\n'
+    return (
+        "from tannaka.codegen.autograd import layer\n"
+        "from tannaka.codegen.native import compiled, ready\n"
+        f"{_text(plan)}\n\n"
+        f"def apply(x: Tensor, weight: Tensor, {'bias: Tensor, ' * (plan.bias_basis is not None)}"
+        "n: int) -> Tensor:\n"
+        f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""\n'
+        f"    return layer((KERNELS, n), *ready(x, weight, "
+        f"{'None' if plan.bias_basis is None else 'bias'}))\n"
+    )
+
+
+def _text(plan: Plan) -> str:
+    rows = 0 if plan.bias_basis is None else len(plan.bias_basis)
+    call = f"compiled(SOURCE, {len(plan.inputs)}, {len(plan.outputs)}, {len(plan.basis)}, {rows})"
+    return f'SOURCE = r"""{source(plan)}"""\n\nKERNELS = {call}\n'
 
 
 def source(plan: Plan) -> str:
-    """The C++ text of a plan: three functions with C linkage, that return 0, or 1 without memory.
+    """The C++ text of a plan: four functions with C linkage, that return 0, or 1 without memory.
 
     * ``forward(x, weight, bias, y, batch, n, threads)``; bias may be null, and is then zero
-    * ``input_gradient(dy, weight, dx, batch, n, threads)``
+    * ``gradients(x, weight, dy, dx, dweight, dbias, batch, n, threads)``
+    * ``input_gradient(weight, dy, dx, batch, n, threads)``
     * ``weight_gradient(x, dy, dweight, dbias, batch, n, threads)``
 
     All arrays lie in one piece, x of shape (batch, n, ..., n, IN). Raises BackendError for a plan
-    with a tensor of an order above 4, or with steps other than sums along diagonals.
+    with a tensor of an order above 4, or that is more than sums along diagonals.
     """
     layer = forward(plan)
     largest = max(layer.orders.values())
@@ -67,6 +90,7 @@ def source(plan: Plan) -> str:
             f"#define OUT {plan.out_channels}",
             "#endif",
             f"#define ORDER {max(largest, 3)}",
+            f"#define ABSENT {ABSENT}",
         ],
         [tiles.rstrip()],
         _tensors(y, x),
@@ -75,8 +99,9 @@ def source(plan: Plan) -> str:
         *(_outer(y, x, mixing) for mixing in layer.mixings),
         ["}  // namespace"],
         _linear(y, "forward(const T* x, const T* weight, const T* bias, T* y"),
-        _linear(x, "input_gradient(const T* dy, const T* weight, T* dx"),
-        _weight_gradient(y, x, 0 if plan.bias_basis is None else len(plan.bias_basis)),
+        _linear(x, "input_gradient(const T* weight, const T* dy, T* dx"),
+        _weight_gradient(y, x),
+        _gradients(y, x),
     ]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
@@ -151,7 +176,7 @@ class Direction:
         steps = [s for s in self.layer.reductions if self.orders[s.source] == order]
         for step in steps:
             yield from _comment(_reduction_said(step))
-        yield f"void reduce_{self.layer.source}_{order}(Tensors t) {{"
+        yield f"STAGE reduce_{self.layer.source}_{order}(Tensors t) {{"
         yield "#pragma omp for schedule(dynamic)"
         yield "  for (Size item = 0; item < t.count * t.parts; ++item) {"
         yield "    const Size b = item / t.parts, part = item % t.parts;"
@@ -270,7 +295,7 @@ class Direction:
     def _fill(self, name: str) -> Iterator[str]:
         """A tensor of terms alone."""
         order = self.orders[name]
-        yield f"void fill_{name}(Tensors t) {{"
+        yield f"STAGE fill_{name}(Tensors t) {{"
         yield f"  share<false>({' * '.join(['t.count', *['t.n'] * min(order, 1)])}, [=](Size item) {{"
         letters = indices(tuple(range(order)))
         yield (
@@ -300,14 +325,16 @@ class Direction:
         yield ""
         yield f"using Mix_{name} = {self._template(mixing)};"
         yield ""
-        yield f"void pack_{name}(const T* weight, T* panels) {{"
+        yield f"STAGE pack_{name}(const T* weight, T* panels) {{"
         yield f"  Mix_{name}::pack(panels, [=](Size e, Size s, Size k, Size o) {{"
         yield f"    const Size f = k / {self.cin}, i = k % {self.cin};"
+        if self.sparse(mixing):
+            yield f"    if ({self.row_of(mixing, 's')} == ABSENT) return T(0);"
         yield f"    return weight[{self.entry(mixing, 's')}];"
         yield "  });"
         yield "}"
         yield ""
-        yield f"void mix_{name}(Tensors t, const T* panels) {{"
+        yield f"STAGE mix_{name}(Tensors t, const T* panels) {{"
         yield f"  using Mix = Mix_{name};"
         yield "  T* const tile = t.tiles + omp_get_thread_num() * t.tile;"
         yield f"  {self.loop(mixing, 'Mix', 'false')}(t.count, t.n, [=](Size r, const Row& q) {{"
@@ -359,10 +386,18 @@ class Direction:
 
     def entry(self, mixing: Mixing, s: str) -> str:
         """Where the weight of feature f, in permutation s, has i in and o out."""
-        place = "f" if self.axes(mixing) == 1 else f"{s} * {self.parts(mixing)} + f"
-        row = f"ROWS_{mixing.outs[0]}[e][{place}]"
+        row = self.row_of(mixing, s)
         # The gradient of the input reads the weight transposed.
         return f"({row} * OUT + o) * IN + i" if self.cin == "IN" else f"({row} * OUT + i) * IN + o"
+
+    def row_of(self, mixing: Mixing, s: str) -> str:
+        """The row of the weight for feature f, in permutation s, and result e."""
+        place = "f" if self.axes(mixing) == 1 else f"{s} * {self.parts(mixing)} + f"
+        return f"ROWS_{mixing.outs[0]}[e][{place}]"
+
+    def sparse(self, mixing: Mixing) -> bool:
+        """Whether some results do not have some features."""
+        return any(ABSENT in rows for rows in mixing.rows)
 
     def addresses(self, mixing: Mixing) -> Iterator[list[str]]:
         """Of each feature the row at a position, or the rows at all positions of an orbit."""
@@ -384,14 +419,35 @@ class Direction:
                 size = f"chunk * t.parts * {self.size(step.out)}"
                 yield f"workspace.add(&t.{step.out}_parts, {size});"
 
-    def mixed_memory(self) -> Iterator[str]:
-        """Memory for the mixed tensors of a chunk, and for the weight as panels."""
+    def memory(self) -> Iterator[str]:
+        """Memory for all tensors of a chunk, and for the weight as panels."""
+        result = " * ".join(["batch", *["n"] * self.orders[self.layer.result], self.cout])
+        yield f"expect_writes({self.layer.result}, {result} * Size(sizeof(T)));"
+        yield from self.reduced_memory()
         for name in self.written:
             if name != self.layer.result:
                 yield f"workspace.add(&t.{name}, chunk * {self.size(name)});"
         for mixing in self.layer.mixings:
             yield f"T* panels_{mixing.outs[0]};"
             yield f"workspace.add(&panels_{mixing.outs[0]}, Mix_{mixing.outs[0]}::weights);"
+        if self.layer.bias_rows:
+            rows = max(self.layer.bias_rows.values()) + 1
+            yield f"workspace.add(&t.bias, {rows} * Panels<OUT>::row);"
+
+    def tiles(self) -> list[str]:
+        """The sizes of tiles that threads pack."""
+        return [f"Mix_{mixing.outs[0]}::tile" for mixing in self.layer.mixings]
+
+    def setup(self) -> Iterator[str]:
+        """What is done once: writing the weight as panels, and the bias in rows of whole panels."""
+        for mixing in self.layer.mixings:
+            yield f"pack_{mixing.outs[0]}(weight, panels_{mixing.outs[0]});"
+        if self.layer.bias_rows:
+            rows = max(self.layer.bias_rows.values()) + 1
+            yield f"share<false>({rows}, [=](Size row) {{"
+            yield "  zero(t.bias + row * Panels<OUT>::row, Panels<OUT>::row);"
+            yield "  if (bias) copy<OUT>(t.bias + row * Panels<OUT>::row, bias + row * OUT);"
+            yield "});"
 
     def reduce(self) -> Iterator[str]:
         """Calls that reduce a chunk."""
@@ -462,6 +518,7 @@ def _mixing_said(mixing: Mixing, out: str, rows: tuple[int, ...], turned: bool) 
     terms = [
         f"W{row}{'^T' * turned} {name}[{indices(tuple(axes.index(axis) for axis in order))}]"
         for (name, axes), row in zip(mixing.features, rows, strict=True)
+        if row != ABSENT
     ]
     if len(terms) > 24:
         terms = [*terms[:2], "...", *terms[-2:]]
@@ -495,7 +552,7 @@ def _outer(y: Direction, x: Direction, mixing: Mixing) -> Iterator[str]:
     yield f"// The gradient of the rows of the weight in ROWS_{name}."
     yield f"using Outer_{name} = Outer<{sides}>;"
     yield ""
-    yield f"void outer_{name}(Tensors t, T* sums) {{"
+    yield f"STAGE outer_{name}(Tensors t, T* sums) {{"
     yield f"  using Sums = Outer_{name};"
     yield "  T* const left = t.tiles + omp_get_thread_num() * t.tile;"
     yield "  T* const right = left + Sums::left;"
@@ -513,14 +570,18 @@ def _outer(y: Direction, x: Direction, mixing: Mixing) -> Iterator[str]:
     yield "  }, [=](const Row*, Size count) { Sums::add_products(left, right, count, sums); });"
     yield "}"
     yield ""
-    yield f"void total_{name}(const T* sums, T* dweight) {{"
+    yield f"STAGE total_{name}(const T* sums, T* dweight) {{"
     yield f"  share<false>({len(mixing.outs)} * OUT, [=](Size m) {{"
     yield f"    for (Size k = 0; k < {parts} * IN; ++k) {{"
     yield "      const Size e = m / OUT, o = m % OUT, f = k / IN, i = k % IN;"
     yield f"      T d[Outer_{name}::count];"
     yield f"      Outer_{name}::total(sums, m, k, d);"
     yield f"      for (Size s = 0; s < Outer_{name}::count; ++s)"
-    yield f"        dweight[{y.entry(mixing, 's')}] = d[s];"
+    pad = "        "
+    if y.sparse(mixing):
+        yield f"{pad}if ({y.row_of(mixing, 's')} != ABSENT)"
+        pad += "  "
+    yield f"{pad}dweight[{y.entry(mixing, 's')}] = d[s];"
     yield "    }"
     yield "  });"
     yield "}"
@@ -546,100 +607,100 @@ def _call(function: str, arguments: list[str]) -> Iterator[str]:
 
 def _linear(y: Direction, arguments: str) -> Iterator[str]:
     """The function with C linkage that applies a layer."""
-    layer, rows = y.layer, len(y.layer.bias_rows)
-    result = " * ".join([*["n"] * y.orders[layer.result], y.cout])
-    memory = [
-        f"expect_writes({layer.result}, batch * {result} * Size(sizeof(T)));",
-        *y.reduced_memory(),
-        *y.mixed_memory(),
-    ]
-    sizes = [f"Mix_{mixing.outs[0]}::tile" for mixing in layer.mixings]
-    setup = [f"pack_{m.outs[0]}(weight, panels_{m.outs[0]});" for m in layer.mixings]
-    if rows:
-        memory.append(f"workspace.add(&t.bias, {rows} * Panels<OUT>::row);")
-        setup += [
-            f"share<false>({rows}, [=](Size row) {{",
-            "  zero(t.bias + row * Panels<OUT>::row, Panels<OUT>::row);",
-            "  if (bias) copy<OUT>(t.bias + row * Panels<OUT>::row, bias + row * OUT);",
-            "});",
-        ]
-    chunk = [_moved(y, layer.source), _moved(y, layer.result), *y.reduce(), *y.mix()]
-    yield from _team(y, arguments, sizes, memory, [*setup, "#pragma omp barrier"], chunk, [])
+    yield from _team(y, arguments, y.tiles(), y.memory(), y.setup(), [*y.reduce(), *y.mix()], [])
 
 
-def _weight_gradient(y: Direction, x: Direction, bias_rows: int) -> Iterator[str]:
+def _weight_gradient(y: Direction, x: Direction) -> Iterator[str]:
     """The function with C linkage that gives the gradients of weight and bias."""
-    mixings = y.layer.mixings
-    memory = [*y.reduced_memory(), *x.reduced_memory()]
-    memory += [
-        line
-        for m in mixings
-        for line in (
-            f"T* sums_{m.outs[0]};",
-            f"workspace.add(&sums_{m.outs[0]}, threads * Outer_{m.outs[0]}::sums);",
-        )
-    ]
-    sizes = [f"Outer_{m.outs[0]}::tile" for m in mixings]
-    setup, chunk, after = ["const Size thread = omp_get_thread_num();"], [], []
-    setup += [
-        line
-        for m in mixings
-        for line in (
-            f"T* const sums_of_{m.outs[0]} = sums_{m.outs[0]} + thread * Outer_{m.outs[0]}::sums;",
-            f"zero(sums_of_{m.outs[0]}, Outer_{m.outs[0]}::sums);",
-        )
-    ]
-    if bias_rows:
-        setup += ["#pragma omp single nowait", f"zero(dbias, {bias_rows} * OUT);"]
-    setup.append("#pragma omp barrier")
-    chunk = [_moved(y, y.layer.source), _moved(x, x.layer.source), *y.reduce(), *x.reduce()]
-    chunk += [f"outer_{m.outs[0]}(t, sums_of_{m.outs[0]});" for m in mixings]
-    for name, row in y.layer.bias_rows.items():
-        chunk += [
-            "#pragma omp single nowait",
-            f"add_rows<OUT, 0, 1>(t.d{name}, t.count, {{dbias + {row} * OUT}});",
-        ]
-    chunk.append("#pragma omp barrier")
-    after = [f"total_{m.outs[0]}(sums_{m.outs[0]}, dweight);" for m in mixings]
+    sums = _Sums(y)
+    memory = [*y.reduced_memory(), *x.reduced_memory(), *sums.memory()]
+    chunk = [*y.reduce(), *x.reduce(), *sums.add()]
     arguments = "weight_gradient(const T* x, const T* dy, T* dweight, T* dbias"
-    yield from _team(y, arguments, sizes, memory, setup, chunk, after)
+    yield from _team(y, arguments, sums.tiles(), memory, sums.setup(), chunk, sums.total())
 
 
-def _moved(y: Direction, name: str) -> str:
-    """The samples of a chunk, in an argument."""
-    return f"t.{name} = const_cast<T*>({name}) + start * {y.size(name)};"
+def _gradients(y: Direction, x: Direction) -> Iterator[str]:
+    """The function with C linkage that gives all gradients, reading dy as often as for one."""
+    sums = _Sums(y)
+    memory = [*y.reduced_memory(), *x.memory(), *sums.memory()]
+    chunk = [*y.reduce(), *x.reduce(), *x.mix(), *sums.add()]
+    arguments = "gradients(const T* x, const T* weight, const T* dy, T* dx, T* dweight, T* dbias"
+    tiles, setup = [*x.tiles(), *sums.tiles()], [*x.setup(), *sums.setup()]
+    yield from _team(y, arguments, tiles, memory, setup, chunk, sums.total())
+
+
+class _Sums:
+    """What the gradient of the weight is summed in: for each thread, and then over threads."""
+
+    def __init__(self, y: Direction) -> None:
+        self.names = [mixing.outs[0] for mixing in y.layer.mixings]
+        self.bias_rows = y.layer.bias_rows
+
+    def tiles(self) -> list[str]:
+        return [f"Outer_{name}::tile" for name in self.names]
+
+    def memory(self) -> Iterator[str]:
+        for name in self.names:
+            yield f"T* sums_{name};"
+            yield f"workspace.add(&sums_{name}, threads * Outer_{name}::sums);"
+
+    def setup(self) -> Iterator[str]:
+        yield "const Size thread = omp_get_thread_num();"
+        for name in self.names:
+            yield f"T* const mine_{name} = sums_{name} + thread * Outer_{name}::sums;"
+            yield f"zero(mine_{name}, Outer_{name}::sums);"
+        for row in self.bias_rows.values():
+            yield "#pragma omp single nowait"
+            yield f"zero(dbias + {row} * OUT, OUT);"
+
+    def add(self) -> Iterator[str]:
+        for name in self.names:
+            yield f"outer_{name}(t, mine_{name});"
+        for name, row in self.bias_rows.items():
+            yield "#pragma omp single nowait"
+            yield f"add_rows<OUT, 0, 1>(t.d{name}, t.count, {{dbias + {row} * OUT}});"
+        yield "#pragma omp barrier"
+
+    def total(self) -> list[str]:
+        return [f"total_{name}(sums_{name}, dweight);" for name in self.names]
 
 
 def _team(
     y: Direction,
     arguments: str,
-    tiles: list[str],
-    memory: list[str],
-    setup: list[str],
-    chunk: list[str],
-    after: list[str],
+    tiles: Iterable[str],
+    memory: Iterable[str],
+    setup: Iterable[str],
+    chunk: Iterable[str],
+    after: Iterable[str],
 ) -> Iterator[str]:
     """A function that takes memory, and then has a team of threads go from chunk to chunk."""
+    ends = {y.layer.source: y.cin, y.layer.result: y.cout}
+    sizes = {name: " * ".join([*["n"] * y.orders[name], row]) for name, row in ends.items()}
+    given = {part.split()[-1].strip("*") for part in arguments.split("(")[1].split(",")}
+    # Of a layer the gradients may be there too, which are as large.
+    moved = {f"{d}{name}": size for name, size in sizes.items() for d in ("", "d")}
     yield f'extern "C" int {arguments},'
     yield "    Size batch, Size n, int threads) {"
     yield "  Workspace workspace;"
     yield "  Tensors t = {};"
     yield "  t.n = n;"
-    numbers = f"{y.size(y.layer.source)} + "
-    numbers += " * ".join([*["n"] * y.orders[y.layer.result], y.cout])
-    yield f"  const Size chunk = chunk_of(batch, {numbers}, threads);"
+    yield f"  const Size chunk = chunk_of(batch, {' + '.join(sizes.values())}, threads);"
     yield "  t.parts = parts_of(chunk, n, threads);"
-    yield from _indented(
-        textwrap.wrap(f"t.tile = std::max<Size>({{{', '.join(['1', *tiles])}}});", WIDTH - 6), "  "
-    )
+    largest = f"t.tile = std::max<Size>({{{', '.join(['1', *tiles])}}});"
+    yield from _indented(textwrap.wrap(largest, WIDTH - 6), "  ")
     yield "  workspace.add(&t.tiles, threads * t.tile);"
     yield from _indented(memory, "  ")
     yield "  if (!workspace.allocate()) return 1;"
     yield "#pragma omp parallel num_threads(threads) firstprivate(t)"
     yield "  {"
     yield from _indented(setup, "    ")
+    yield "#pragma omp barrier"
     yield "    for (Size start = 0; start < batch; start += chunk) {"
     yield "      t.count = std::min(chunk, batch - start);"
+    for name, size in moved.items():
+        if name in given:
+            yield f"      t.{name} = const_cast<T*>({name}) + start * {size};"
     yield from _indented(chunk, "      ")
     yield "    }"
     yield from _indented(after, "    ")
