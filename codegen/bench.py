@@ -13,6 +13,7 @@ more than filling it. :func:`keep_memory` asks the C library to keep it, for all
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import platform
 import random
@@ -177,6 +178,7 @@ def bench(
         torch._dynamo.reset()  # else the compiler gives up after eight layers
     torch.manual_seed(0)
     n, channels = case.group.n, case.channels
+    inputs, outputs = (case.group.shape(order) for order in (hom.k, hom.l))
     start = perf_counter()
     try:
         layer = EquivariantLinear(case.group, case.k, case.l, channels, channels, bias=False)
@@ -184,12 +186,12 @@ def bench(
         missing = Row(OURS, left_out=str(error))
         return Result(case, hom.dimension, 0, None, [missing])
     planned = perf_counter() - start
-    output = FLOAT * case.batch * n**case.l * channels
+    output = FLOAT * case.batch * math.prod(outputs) * channels
     if case.rivals:
         progress(f"{case}: comparing")
         small = type(case.group)(min(n, 4)) if isinstance(case.group, (S, O, SO)) else case.group
         check(small, case.k, case.l)
-    x = torch.randn(case.batch, *(n,) * case.k, channels)
+    x = torch.randn(case.batch, *inputs, channels)
     with torch.no_grad():
         wanted = layer(x)
     rows: list[Row] = []
@@ -240,7 +242,7 @@ def check(group: Group, k: int, l: int) -> None:
     Raises DisagreementError.
     """
     layer = EquivariantLinear(group, k, l, 2, 3, bias=False, dtype=torch.float64)
-    x = torch.randn(2, *(group.n,) * k, 2, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, *group.shape(k), 2, dtype=torch.float64, requires_grad=True)
     found: dict[str, list[Tensor]] = {}
     for entry in _entries(Case(group, k, l), layer):
         try:

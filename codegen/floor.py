@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
@@ -61,8 +62,7 @@ def least_work(hom: Hom, channels: int, batch: int) -> Work:
     >>> least_work(Hom(O(3), 3, 3), 64, 256).forward_flops == 2 * 256 * 64**2 * 55
     True
     """
-    n, k, l = hom.group.n, hom.k, hom.l
-    x, y = (FLOAT * batch * channels * n**order for order in (k, l))
+    x, y = (FLOAT * batch * channels * prod(hom.group.shape(order)) for order in (hom.k, hom.l))
     weight = FLOAT * channels**2 * hom.dimension
     mixed = 2 * batch * channels**2
     isotypic = isotypic_products(hom)

@@ -128,8 +128,10 @@ def growths(results: Iterable[Result]) -> Iterator[Growth]:
     orders: dict[str, int] = {}
     for result in results:
         case = result.case
+        if not case.series:
+            continue
         orders[case.family] = max(case.k, case.l)
-        for row in result.rows if case.series else ():
+        for row in result.rows:
             if row.left_out is None:
                 at = points.setdefault((case.family, case.series, row.name), [])
                 at.append((case.group.n, row.forward))
