@@ -153,7 +153,7 @@ def orbit_kernel(plan: OrbitPlan, way: Way | None = None) -> Kernel:
         flat = x.reshape(math.prod(batch), inputs, x.shape[-1])
         flat, weight = matched(flat, weight)
         y = run(flat, weight * scales("scales", weight))
-        return biased(y.reshape(*batch, *(n,) * plan.cod, plan.out_channels), bias)
+        return biased(split(y, (*batch, *(n,) * plan.cod, plan.out_channels)), bias)
 
     return apply
 
@@ -279,7 +279,7 @@ def graph_kernel(plan: GraphPlan) -> Kernel:
                 add(y, found, weight)
             if step.needed:
                 known[step.out] = found
-        return biased(y.reshape(*batch, *y.shape[1:]), bias)
+        return biased(split(y, (*batch, *y.shape[1:])), bias)
 
     return apply
 
@@ -377,9 +377,18 @@ def _on_matrices(plan: DensePlan | IsotypicPlan, run: Callable[[Tensor, Tensor],
         if bias:
             added = bias[0].to(y.dtype)
             y = y + vectors("bias", y) @ added
-        return y.reshape(*batch, *shape, plan.out_channels)
+        return split(y, (*batch, *shape, plan.out_channels))
 
     return apply
+
+
+def split(y: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A tensor that nothing else uses, with axes split: not as a view.
+
+    Where a module returns a view, FSDP loses its hooks as soon as anything is done to that in place.
+    """
+    found: Tensor = torch.ops.aten._unsafe_view.default(y, shape)
+    return found
 
 
 def matched(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -475,6 +475,18 @@ def test_jacobians_and_hessians(name: str) -> None:
 
 
 @layers()
+def test_what_follows_may_work_in_place(name: str) -> None:
+    layer = made(name)
+    for batch in ((), (3,), (2, 3), (0,), (300,)):
+        x = random_input(layer, *batch)
+        assert not layer(x)._is_view(), "hooks of FSDP do not survive in-place steps on views"
+        g = torch.randn_like(layer(x))
+        found = answers(lambda x: layer(x).relu_(), layer, x, g)
+        for one, other in zip(found, answers(lambda x: layer(x).relu(), layer, x, g), strict=True):
+            assert_close(one, other)
+
+
+@layers()
 @pytest.mark.parametrize("reentrant", [True, False])
 def test_checkpointing(name: str, reentrant: bool) -> None:
     layer = made(name)
