@@ -56,6 +56,10 @@ class EquivariantLinear(nn.Module):
     Layers of a family, ``tannaka.S()`` or a product with it, have the weights of large n, and take
     any n: they read it from their input, and with a mask inputs of several sizes padded to one.
 
+    ``backend="cpp"`` runs layers of sums along diagonals (those of S(n) and O(n), with k and l up to
+    4) in C++ on the CPU, several times as fast. It needs a C++ compiler, for some seconds when a
+    layer is first called.
+
     Raises TypeError and ValueError at construction for a group, orders, channels or reduction that
     make no sense, BackendError for an unknown backend; when called, ValueError for an input of
     another shape and TypeError for one of another dtype.
