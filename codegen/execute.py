@@ -32,7 +32,9 @@ class Constants:
     """Arrays as tensors, where and as they are asked for: floats in the dtype of what they meet."""
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._arrays = {name: torch.from_numpy(_own(array)) for name, array in arrays.items()}
+        # Tensors of inference mode could not be used in training later.
+        with torch.inference_mode(False):
+            self._arrays = {name: torch.from_numpy(_own(array)) for name, array in arrays.items()}
         self._moved: dict[Any, Tensor] = {}
 
     def __call__(self, name: str, like: Tensor) -> Tensor:
@@ -42,11 +44,12 @@ class Constants:
         if torch.compiler.is_compiling():
             return array.to(like.device, dtype)
         key = (name, like.device, dtype)
-        if key not in self._moved:
-            # Tensors of inference mode could not be used in training later.
-            with torch.inference_mode(False):
-                self._moved[key] = array.to(like.device, dtype)
-        return self._moved[key]
+        if key in self._moved:
+            return self._moved[key]
+        with torch.inference_mode(False):
+            moved = array.to(like.device, dtype)
+        # A tensor of another kind, a fake one say, belongs to the mode it was made in.
+        return self._moved.setdefault(key, moved) if type(moved) is Tensor else moved
 
 
 def _own(array: NDArray[Any]) -> NDArray[Any]:
@@ -324,8 +327,8 @@ def _diagonals(labels: Sequence[int]) -> tuple[tuple[int, int], ...]:
 
 def dense_kernel(plan: DensePlan) -> Kernel:
     """The function (x, weight[, bias], n) -> y of a plan that writes the whole matrix."""
-    known = Constants({"stack": plan.stack.reshape(len(plan.basis), -1).T})
     rows, columns, i, o = plan.rows, plan.columns, plan.in_channels, plan.out_channels
+    known = Constants({"stack": plan.stack.reshape(len(plan.basis), rows * columns).T})
 
     def run(x: Tensor, weight: Tensor) -> Tensor:
         written = known("stack", weight) @ weight.flatten(1)  # (n^l n^k, out in)
@@ -352,6 +355,9 @@ def isotypic_kernel(plan: IsotypicPlan) -> Kernel:
             mixed = part @ matrix.reshape(p * i, q * o)
             parts.append(mixed.reshape(-1, d * q, o))
             at, start = at + p * q, start + d * p
+        if not parts:
+            # No map but 0: no coordinates, but autograd sees input and weight.
+            parts.append(inner @ weight.sum(0).T)
         return known("outputs", x) @ torch.cat(parts, dim=1)
 
     return _on_matrices(plan, run)

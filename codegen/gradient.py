@@ -143,11 +143,12 @@ def gradient(plan: Plan) -> Gradient:
                 else:
                     add(step.source, out)
             case Mix():
-                for turned in _flipped(step, found):
-                    steps.append(turned)
-                    if isinstance(turned, Mix):
-                        for name, out in zip(_sources(step), turned.outs, strict=True):
-                            add(name, out)
+                for sources in _alike(step, known):
+                    for turned in _flipped(step, sources, found):
+                        steps.append(turned)
+                        if isinstance(turned, Mix):
+                            for name, out in zip(sources, turned.outs, strict=True):
+                                add(name, out)
             case Contract():
                 add(step.source, found[step.out], step)
             case Zeros():
@@ -169,20 +170,28 @@ def _mixed(plan: Plan) -> set[str]:
     return found
 
 
-def _sources(step: Mix) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name, _ in step.features))
+def _alike(step: Mix, known: dict[str, Word]) -> list[tuple[str, ...]]:
+    """The sources of a mix, those of one word together.
+
+    They are read with their axes in an order of their own, so their words may differ, as (0, 1) and
+    (1, 0) do; the results of a mix have one word, and the gradients of these sources are such.
+    """
+    found: dict[Word, dict[str, None]] = {}
+    for name, _ in step.features:
+        found.setdefault(known[name], {})[name] = None
+    return [tuple(names) for names in found.values()] or [()]
 
 
-def _flipped(step: Mix, found: dict[str, str]) -> Iterator[Outer | Mix]:
-    """The gradients of weight, bias and sources of a mix, from those of its results."""
-    sources = _sources(step)
+def _flipped(step: Mix, sources: tuple[str, ...], found: dict[str, str]) -> Iterator[Outer | Mix]:
+    """The gradients of weight, bias and some sources of a mix, from those of its results."""
     features: dict[tuple[str, tuple[int, ...]], int] = {}
     rows: list[dict[int, int]] = [{} for _ in sources]
     for e, out in enumerate(step.outs):
         for (name, permutation), row in zip(step.features, step.rows[e], strict=True):
-            feature = (found[out], inverse(permutation))
-            number = features.setdefault(feature, len(features))
-            rows[sources.index(name)][number] = row
+            if name in sources:
+                feature = (found[out], inverse(permutation))
+                number = features.setdefault(feature, len(features))
+                rows[sources.index(name)][number] = row
     if step.bias_rows:
         for out in step.outs:
             features.setdefault((found[out], ()), len(features))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import combinations, permutations, product
-from math import comb, factorial
-from typing import Any
+from math import comb, factorial, prod
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ PRIME = 2_147_483_629
 
 def diagram_tensor(blocks: Blocks, size: int, n: int) -> NDArray[np.int64]:
     """A flat array over all index tuples (x_0 .. x_{size-1}), last index fastest: 1 where blocks agree."""
-    tuples = np.array(list(product(range(n), repeat=size)), dtype=np.int64).reshape(n**size, size)
+    tuples = _index_tuples(size, n)
     agree: list[NDArray[np.bool_]] = [
         (tuples[:, list(block)] == tuples[:, [block[0]]]).all(axis=1) for block in blocks
     ]
@@ -36,13 +36,27 @@ def determinant_tensor(
     entries = diagram_tensor(blocks, size, n)
     if not legs:
         return entries
-    for row, x in enumerate(product(range(n), repeat=size)):
-        if entries[row]:
-            entries[row] = sum(
-                levi_civita([free if leg is None else x[leg] for leg in legs])
-                for free in range(n if None in legs else 1)
-            )
-    return entries
+    tuples = _index_tuples(size, n)
+    symbol = _levi_civita_tensor(len(legs))
+    total = np.zeros_like(entries)
+    for free in range(n if None in legs else 1):
+        at = [np.full(len(tuples), free) if leg is None else tuples[:, leg] for leg in legs]
+        total += symbol[tuple(at)]
+    return entries * total
+
+
+@cache
+def _levi_civita_tensor(n: int) -> NDArray[np.int64]:
+    found = np.zeros((n,) * n, dtype=np.int64)
+    for indices in permutations(range(n)):
+        found[indices] = levi_civita(indices)
+    return found
+
+
+@cache
+def _index_tuples(size: int, n: int) -> NDArray[np.int64]:
+    """All tuples of ``size`` indices below n, the last index fastest, one in a row."""
+    return np.indices((n,) * size).reshape(size, n**size).T
 
 
 def symplectic_tensor(
@@ -51,20 +65,12 @@ def symplectic_tensor(
     """A flat array over all index tuples: deltas for edges across, the form for edges within a row,
     from left to right, and no further signs."""
     form = symplectic_form(n).astype(np.int64)
-    entries = [
-        int(
-            np.prod(
-                [
-                    x[a] == x[b]
-                    if min(a, b) < cod <= max(a, b)
-                    else form[x[min(a, b)], x[max(a, b)]]
-                    for a, b in pairs
-                ]
-            )
-        )
-        for x in product(range(n), repeat=size)
-    ]
-    return np.array(entries, dtype=np.int64)
+    tuples = _index_tuples(size, n)
+    entries = np.ones(n**size, dtype=np.int64)
+    for a, b in map(sorted, pairs):
+        one, other = tuples[:, a], tuples[:, b]
+        entries *= (one == other) if a < cod <= b else form[one, other]
+    return entries
 
 
 def homomorphisms(
@@ -124,6 +130,79 @@ def dense_layer(
         for blocks, b in zip(bias_basis, bias, strict=True):
             y = y + diagram_tensor(blocks, l, n)[None, :, None] * b
     return y.reshape(*batch, *(n,) * l, weight.shape[1])
+
+
+class Piece(NamedTuple):
+    """A diagram on the axes of one type, as data: outputs are vertices 0 .. cod-1, then inputs.
+
+    ``legs`` are vertices in the blocks that the legs of the determinant vertex end at, None where a
+    leg is free. In a symplectic piece all blocks are edges.
+    """
+
+    blocks: Blocks
+    legs: tuple[int | None, ...] = ()
+    symplectic: bool = False
+
+    def tensor(self, cod: int, size: int, n: int) -> NDArray[np.float64]:
+        """Its entries, with an axis for each vertex."""
+        if self.symplectic:
+            flat = crossing_sign(self.blocks, cod, size) * symplectic_tensor(
+                self.blocks, cod, size, n
+            )
+            # Between outputs stands the inverse of the form, which is its negative.
+            flat = flat * (-1) ** sum(max(edge) < cod for edge in self.blocks)
+        else:
+            flat = determinant_tensor(self.blocks, self.legs, size, n)
+        return flat.reshape((n,) * size).astype(float)
+
+    def terms(self, cod: int, n: int) -> int:
+        """What its mean divides by: n for each block of inputs that no leg ends at, and the number
+        of orders of the legs that end at inputs only, or at nothing."""
+        closed = [block for block in self.blocks if min(block) >= cod]
+        bare = [block for block in closed if not any(leg in block for leg in self.legs)]
+        low = [leg for leg in self.legs if leg is None or any(leg in block for block in closed)]
+        return int(n ** len(bare)) * factorial(len(low))
+
+
+def crossing_sign(pairs: Blocks, cod: int, size: int) -> int:
+    """-1 to the number of pairs of edges that cross, outputs standing above inputs."""
+    round_ = [*range(cod), *range(size - 1, cod - 1, -1)]
+    ends = [sorted(round_.index(v) for v in pair) for pair in pairs]
+    crossings = sum(a < c < b < d or c < a < d < b for (a, b), (c, d) in combinations(ends, 2))
+    return -1 if crossings % 2 else 1
+
+
+def layer_matrices(
+    diagrams: Sequence[Sequence[Piece]],
+    dom: Sequence[int],
+    cod: Sequence[int],
+    sizes: Sequence[int],
+    mean: bool,
+) -> NDArray[np.float64]:
+    """The matrix that each row of a layer's weight multiplies, of shape (rows, outputs, inputs).
+
+    A diagram is a piece for each type of axis; ``dom`` and ``cod`` have the type of each axis, and
+    axes of a type have its size.
+    """
+    word = [*cod, *dom]
+    rows, columns = (prod(sizes[kind] for kind in side) for side in (cod, dom))
+    found = np.empty((len(diagrams), rows, columns))
+    for row, pieces in enumerate(diagrams):
+        operands: list[Any] = []
+        divisor = 1
+        for kind, piece in enumerate(pieces):
+            places = [v for v, other in enumerate(word) if other == kind]
+            above = sum(v < len(cod) for v in places)
+            operands += [_tensor(piece, above, len(places), sizes[kind]), places]
+            divisor *= piece.terms(above, sizes[kind]) if mean else 1
+        product: Any = np.einsum(*operands, list(range(len(word))))
+        found[row] = product.reshape(rows, columns) / divisor
+    return found
+
+
+@lru_cache(maxsize=5000)
+def _tensor(piece: Piece, cod: int, size: int, n: int) -> NDArray[np.float64]:
+    return piece.tensor(cod, size, n)
 
 
 def generators(symbol: str, n: int) -> list[NDArray[Any]]:

@@ -65,7 +65,7 @@ def levi_civita(
     terms = max(map(len, found))
     filled = [places + [(0, 0)] * (terms - len(places)) for places in found]
     table = torch.tensor(filled).reshape(-1, terms, 2)
-    return table[:, :, 0].flatten(), table[:, :, 1:]
+    return table[:, :, 0].flatten(), table[:, :, 1:].contiguous()
 
 
 def signed(
@@ -443,8 +443,8 @@ class _Emitter:
         like = next((out for s in self.plan.steps if isinstance(s, Mix) for out in s.outs), "x")
         zeros = f"{like}.new_zeros((*batch, {sizes}weight.shape[1]))"
         if not self.plan.basis:
-            yield "# No diagram: the linear map is 0. The empty sum lets autograd see the weight."
-            zeros += " + weight.sum()"
+            yield "# No diagram: the linear map is 0. Empty sums let autograd see weight and input."
+            zeros += " + weight.sum() + x[..., :0].sum()"
         yield f"{step.out} = {zeros}"
 
     def _embed(self, step: Embed, word: Word) -> Iterator[str]:
