@@ -133,7 +133,7 @@ class EquivariantLinear(nn.Module):
             reduce=reduce,
             backend=backend,
             basis=basis,
-            lowering=self.lowering if lowering == "auto" else lowering,
+            lowering=lowering,
         )
         self._apply_plan = self._built()
         if not self.plan.basis:
