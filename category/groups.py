@@ -254,6 +254,11 @@ class MatrixGroup(Group):
         return (self.n,) * word
 
     @property
+    def open(self) -> bool:
+        """Whether this is a family of groups, one for every n."""
+        return False
+
+    @property
     def form(self) -> NDArray[np.int64]:
         """The invariant bilinear form as an (n, n) matrix; the identity, unless a group says else."""
         return np.eye(self.n, dtype=np.int64)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tannaka.category.groups import MatrixGroup, register
 from tannaka.category.orbits import orbit
+from tannaka.category.sparse import Entries
 from tannaka.category.straightening import Sum, few_blocks
 from tannaka.category.walks import Walks, move_box
 from tannaka.diagrams.counts import count_set_partitions
@@ -28,11 +29,17 @@ class S(MatrixGroup):
 
     Its equivariant maps are spanned by set-partition diagrams. Those with at most n blocks are a
     basis for every n; only when n >= k + l is that all of them.
+    ``S()`` is the family of all S(n): its basis is that of large n, all set partitions, and what
+    has to know n raises ValueError. Layers of the family read n from their input.
     Source: arXiv:2212.08648, the diagram basis; here for every n.
 
     >>> S(5).dimension(2, 2), S(2).dimension(2, 2)
     (15, 8)
+    >>> S(), S().dimension(2, 2), S().at(5)
+    (S(n), 15, S(5))
     """
+
+    n: int = None  # type: ignore[assignment]
 
     symbol: ClassVar[str] = "S"
     families: ClassVar[tuple[type[Diagram], ...]] = (SetPartition,)
@@ -41,6 +48,51 @@ def random_element(n: int) -> Tensor:
     """A random permutation matrix."""
     return torch.eye(n, dtype=torch.float64)[torch.randperm(n)]
 '''
+
+    def __post_init__(self) -> None:
+        if self.n is not None:
+            super().__post_init__()
+
+    @property
+    def open(self) -> bool:
+        """Whether this is the family, whose members have every n."""
+        return self.n is None
+
+    def at(self, n: int) -> S:
+        """The member S(n)."""
+        return S(n)
+
+    def _size(self, what: str) -> int:
+        if self.n is None:
+            raise ValueError(
+                f"{what} of S(n), the family of all symmetric groups, depend on n: take a member, "
+                "such as S(5)"
+            )
+        return self.n
+
+    def shape(self, word: int) -> tuple[int, ...]:
+        """The sizes of ``word`` axes: n each."""
+        return (self._size("the sizes of tensors"),) * word
+
+    @property
+    def form(self) -> NDArray[np.int64]:
+        """The identity matrix."""
+        return np.eye(self._size("matrices"), dtype=np.int64)
+
+    @property
+    def loop(self) -> int:
+        """What a closed loop is worth: n."""
+        return self._size("the values of loops")
+
+    def entries(self, diagram: Diagram) -> NDArray[np.int64]:
+        """The matrix of one diagram, of shape (n**cod, n**dom)."""
+        self._size("matrices")
+        return super().entries(diagram)
+
+    def nonzeros(self, diagram: Diagram) -> Entries:
+        """The (rows, columns, values) of the nonzero entries of one diagram's matrix."""
+        self._size("matrices")
+        return super().nonzeros(diagram)
 
     def dimension(self, k: int, l: int) -> int:
         """The number of set partitions of k + l points into at most n blocks."""
@@ -68,16 +120,21 @@ def random_element(n: int) -> Tensor:
 
     def walks(self, k: int, l: int) -> Walks:
         """Walks from the trivial representation (n) to itself, moving a box at each step."""
-        trivial = (self.n,)
+        trivial = (self._size("walks"),)
         return Walks(trivial, (trivial,), order("k", k) + order("l", l), move_box)
 
     def generators(self) -> list[NDArray[np.int64]]:
         """A transposition and the cycle of all coordinates; none for n = 1."""
-        one = np.eye(self.n, dtype=np.int64)
+        one = np.eye(self._size("elements"), dtype=np.int64)
         if self.n == 1:
             return []
         return [one[[1, 0, *range(2, self.n)]], np.roll(one, 1, axis=0)]
 
     def sample(self, rng: np.random.Generator | int | None = None) -> NDArray[np.float64]:
         """A uniformly random permutation matrix."""
-        return np.eye(self.n)[np.random.default_rng(rng).permutation(self.n)]
+        return np.eye(self._size("elements"))[np.random.default_rng(rng).permutation(self.n)]
+
+    def __str__(self) -> str:
+        return f"S({self.n or 'n'})"
+
+    __repr__ = __str__

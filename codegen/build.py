@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import linecache
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from types import ModuleType
 
@@ -34,7 +35,12 @@ def load_module(source: str, name: str) -> ModuleType:
     # Registered first, as an import does it: dataclasses look their module up while it runs.
     sys.modules[module_name] = module
     try:
-        exec(compile(source, module.__file__, "exec"), module.__dict__)
+        code = compile(source, module.__file__, "exec")
+        # Its constants are for every layer that will ever use it, so they must not be made in a mode
+        # that the caller is in: on the meta device, say, in inference mode, or of fake tensors. All
+        # of these end at the border of a thread.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(exec, code, module.__dict__).result()
     except BaseException:
         del sys.modules[module_name]
         raise

@@ -32,7 +32,9 @@ class Constants:
     """Arrays as tensors, where and as they are asked for: floats in the dtype of what they meet."""
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._arrays = {name: torch.from_numpy(_own(array)) for name, array in arrays.items()}
+        # Tensors of inference mode could not be used in training later.
+        with torch.inference_mode(False):
+            self._arrays = {name: torch.from_numpy(_own(array)) for name, array in arrays.items()}
         self._moved: dict[Any, Tensor] = {}
 
     def __call__(self, name: str, like: Tensor) -> Tensor:
@@ -42,11 +44,12 @@ class Constants:
         if torch.compiler.is_compiling():
             return array.to(like.device, dtype)
         key = (name, like.device, dtype)
-        if key not in self._moved:
-            # Tensors of inference mode could not be used in training later.
-            with torch.inference_mode(False):
-                self._moved[key] = array.to(like.device, dtype)
-        return self._moved[key]
+        if key in self._moved:
+            return self._moved[key]
+        with torch.inference_mode(False):
+            moved = array.to(like.device, dtype)
+        # A tensor of another kind, a fake one say, belongs to the mode it was made in.
+        return self._moved.setdefault(key, moved) if type(moved) is Tensor else moved
 
 
 def _own(array: NDArray[Any]) -> NDArray[Any]:

@@ -17,12 +17,27 @@ from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
 from tannaka.codegen.autograd import Kernels, layer
 from tannaka.codegen.backends import backend as find_backend
+from tannaka.codegen.backends.einsum import ragged_kernel
 from tannaka.codegen.build import build
-from tannaka.codegen.choose import AnyPlan, Basis, Lowering, plan_layer
+from tannaka.codegen.choose import (
+    MOST,
+    TYPICAL,
+    AnyPlan,
+    Basis,
+    Lowering,
+    lowered,
+    options,
+    plan_layer,
+    schedule,
+)
 from tannaka.codegen.execute import casting, kernel, matched
+from tannaka.codegen.explain import SHOWN, Explanation, explanation
+from tannaka.codegen.network import sizes as network_sizes
+from tannaka.codegen.network import word
 from tannaka.codegen.notation import Reduce, shape
 from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.codegen.plan import Plan
+from tannaka.codegen.task import Task
 from tannaka.diagrams.errors import BasisMismatchError
 
 
@@ -50,6 +65,22 @@ class EquivariantLinear(nn.Module):
     too many pairs to list or clearly slower; a state dict fits one basis only. The bias of these
     layers has a row for each orbit of output indices in either.
 
+    Layers of a family, ``tannaka.S()`` or a product with it, have the weights of large n, and take
+    any n: they read it from their input, and with a mask inputs of several sizes padded to one.
+
+    A layer gives one answer in every mode of PyTorch: eager, ``torch.compile(fullgraph=True)``,
+    ``torch.export``, ``torch.func``, checkpointing, DDP and FSDP. Outputs and gradients differ from
+    those of its float64 copy by rounding, at most this much relative to the largest entry
+    (``tannaka.testing.ROUNDING``):
+
+    ======== ======== ======== ========
+    float64  float32  float16  bfloat16
+    1e-14    5e-6     8e-3     6e-2
+    ======== ======== ======== ========
+
+    The output has the dtype of the input, which must be that of the weight; under autocast it has
+    autocast's, and input and weight may differ, except that a layer in float64 stays in float64.
+
     Raises TypeError and ValueError at construction for a group, orders, channels or reduction that
     make no sense, BackendError for an unknown backend; when called, ValueError for an input of
     another shape and TypeError for one of another dtype.
@@ -70,8 +101,8 @@ class EquivariantLinear(nn.Module):
     def __init__(
         self,
         group: Group,
-        k: int,
-        l: int,
+        k: Any,
+        l: Any,
         in_channels: int,
         out_channels: int,
         *,
@@ -86,6 +117,10 @@ class EquivariantLinear(nn.Module):
         super().__init__()
         self.hom = Hom(group, k, l)
         self.backend = backend
+        # Only kernels of PyTorch come in several lowerings.
+        self.lowering: Lowering = (
+            "factored" if lowering == "auto" and backend not in ("auto", "einsum") else lowering
+        )
         self.plan: AnyPlan = plan_layer(
             self.hom,
             in_channels,
@@ -94,7 +129,7 @@ class EquivariantLinear(nn.Module):
             reduce=reduce,
             backend=backend,
             basis=basis,
-            lowering=lowering,
+            lowering=self.lowering if lowering == "auto" else lowering,
         )
         self._apply_plan = self._built()
         if not self.plan.basis:
@@ -119,11 +154,40 @@ class EquivariantLinear(nn.Module):
         self.reset_parameters()
 
     def _built(self) -> Callable[..., Tensor]:
-        """The function that applies the plan: that of source text, where a backend writes it."""
-        if not isinstance(self.plan, Plan):
-            return kernel(self.plan)
-        self.source = find_backend(self.backend)(self.plan)
+        """The function that applies the plan: for "auto", the fastest for so many inputs."""
+        usual = self._runner(self.plan)
+        if self.lowering != "auto" or not isinstance(self.plan, Task):
+            return usual
+        task: Task = self.plan
+        fastest, order = schedule(task), len(task.inputs)
+        runners = {fastest(TYPICAL): usual}
+        if all(fastest(2**power) in runners for power in range(MOST)):
+            return usual
+
+        def apply(x: Tensor, *rest: Any) -> Tensor:
+            # What is compiled takes any number of inputs, in one way.
+            if torch.compiler.is_compiling():
+                return usual(x, *rest)
+            way = fastest(math.prod(x.shape[: x.ndim - 1 - order]))
+            if way not in runners:
+                runners[way] = self._runner(lowered(task, way))
+            return runners[way](x, *rest)
+
+        return apply
+
+    def _runner(self, plan: AnyPlan) -> Callable[..., Tensor]:
+        """The function that applies a plan, from the text that a backend writes where one does."""
+        if not isinstance(plan, Plan):
+            return kernel(plan)
+        left = [kind for kind, size in enumerate(network_sizes(self.group.n)) if size is None]
+        if len(left) == 1:
+            self._apply_ragged = build(ragged_kernel(plan, left[0])).apply
+        self.source = find_backend(self.backend)(plan)
         built = build(self.source)
+        if not hasattr(built, "gradients"):
+            # The backend brings the derivatives of its functions itself.
+            found: Callable[..., Tensor] = built.apply
+            return found
         return partial(
             _run,
             Kernels(built.apply, built.gradients, built.input_gradient, built.weight_gradient),
@@ -165,35 +229,119 @@ class EquivariantLinear(nn.Module):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (*batch, n, ..., n, in_channels) to (*batch, n, ..., n, out_channels)."""
-        n = self.group.n
+    def forward(self, x: Tensor, mask: Tensor | None = None, *, n: int | None = None) -> Tensor:
+        """Map (*batch, n, ..., n, in_channels) to (*batch, n, ..., n, out_channels).
+
+        Layers of a family such as S() read n from the input; where it has no such axis, ``n`` or the
+        mask says it. ``mask``, of shape (*batch, n) and boolean, is True where a point is real, for
+        inputs of different sizes that are padded to one: padded entries do not matter, they may be
+        NaN, and the output and all gradients are 0 there.
+        """
         if not isinstance(x, Tensor):
             raise TypeError(f"the input must be a torch.Tensor, got {type(x).__name__}")
-        expected = (*self.group.shape(self.in_order), self.in_channels)
+        sizes = self._sizes(x, mask, n)
+        expected = (*(sizes[kind] for kind in word(self.in_order)), self.in_channels)
         if x.ndim < len(expected) or tuple(x.shape[x.ndim - len(expected) :]) != expected:
             raise ValueError(
                 f"{self.group} {self.in_order} -> {self.out_order} expects an input of shape "
-                f"{shape(self.in_order, self.in_channels, n)}, channels last, got {tuple(x.shape)}"
+                f"{shape(self.in_order, self.in_channels, self._letters)}, channels last, got "
+                f"{tuple(x.shape)}"
             )
         if x.dtype != self.weight.dtype and not (casting(x) and x.is_floating_point()):
             raise TypeError(
                 f"the input is {x.dtype}, the layer {self.weight.dtype}: "
                 "convert one of them with .to(dtype)"
             )
+        if mask is not None:
+            return self._masked(x, mask, sizes)
         parameters = (self.weight,) if self.bias is None else (self.weight, self.bias)
-        y: Tensor = self._apply_plan(x, *parameters, n)
+        y: Tensor = self._apply_plan(x, *parameters, sizes if len(sizes) > 1 else sizes[0])
         return y
 
-    def matrix(self) -> Tensor:
+    @property
+    def _letters(self) -> Any:
+        """The sizes of axes as errors say them: n where that is open."""
+        found = network_sizes(self.group.n)
+        if len(found) == 1:
+            return found[0] or "n"
+        return tuple(f"n{kind}" if size is None else size for kind, size in enumerate(found))
+
+    def _sizes(self, x: Tensor, mask: Tensor | None, n: int | None) -> tuple[int, ...]:
+        """The size of the axes of each type, read from the input where the group leaves it open."""
+        found = network_sizes(self.group.n)
+        left = [kind for kind, size in enumerate(found) if size is None]
+        if not left:
+            if mask is not None or n is not None:
+                raise ValueError(
+                    f"a mask and n are for layers of a family such as S(), this one is of "
+                    f"{self.group}"
+                )
+            return found
+        inputs = word(self.in_order)
+        sizes = list(found)
+        for kind in left:
+            axes = [axis for axis, other in enumerate(inputs) if other == kind]
+            if axes:
+                at = x.ndim - 1 - len(inputs)
+                sizes[kind] = x.shape[at + axes[0]] if at >= 0 else 0
+            elif mask is not None and mask.ndim:
+                sizes[kind] = mask.shape[-1]
+            elif n is not None:
+                sizes[kind] = n
+            elif kind in word(self.out_order):
+                raise ValueError(
+                    f"the input of {self.group} {self.in_order} -> {self.out_order} does not say "
+                    "what n is: give layer(x, n=...), or a mask"
+                )
+            else:
+                sizes[kind] = 1
+        return tuple(sizes)
+
+    def _masked(self, x: Tensor, mask: Tensor, sizes: tuple[int, ...]) -> Tensor:
+        """Apply the layer to padded inputs: to zeros there, with means over what is real."""
+        left = [kind for kind, size in enumerate(network_sizes(self.group.n)) if size is None]
+        if len(left) != 1:
+            raise ValueError(f"a mask is of one family's points; {self.group} has {len(left)}")
+        (kind,) = left
+        inputs, outputs = word(self.in_order), word(self.out_order)
+        batch = x.shape[: x.ndim - 1 - len(inputs)]
+        if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+            raise TypeError(
+                "the mask must be a boolean tensor, True where a point is real, got "
+                f"{getattr(mask, 'dtype', type(mask).__name__)}"
+            )
+        if tuple(mask.shape) != (*batch, sizes[kind]):
+            raise ValueError(
+                f"the mask must have shape (*batch, n) = {(*batch, sizes[kind])}, got "
+                f"{tuple(mask.shape)}"
+            )
+        x = torch.where(_real(mask, inputs, kind), x, x.new_zeros(()))
+        x, weight = matched(x, self.weight)
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        ratio = sizes[kind] / mask.sum(-1).clamp(min=1).to(
+            torch.promote_types(x.dtype, torch.float32)
+        )
+        y = self._apply_ragged(x, weight, bias, sizes if len(sizes) > 1 else sizes[0], ratio)
+        found: Tensor = torch.where(_real(mask, outputs, kind), y, y.new_zeros(()))
+        return found
+
+    def matrix(self, n: int | None = None) -> Tensor:
         """The layer without its bias as one dense array, for reference.
 
-        Of shape (out_channels, n**l, in_channels, n**k), detached, in the dtype of the weight.
-        Raises SizeError when it would take more than 2 GiB.
+        Of shape (out_channels, n**l, in_channels, n**k), detached, in the dtype of the weight. For a
+        layer of a family, n says for which member. Raises SizeError when it would take more than
+        2 GiB, ValueError where n is missing, or not needed.
         """
-        n = self.group.n
+        sizes = network_sizes(self.group.n)
+        if (None in sizes) != (n is not None):
+            raise ValueError(
+                f"layer.matrix(n=...) needs n for {self.group}"
+                if n is None
+                else f"{self.group} has one n, so layer.matrix() takes none"
+            )
+        at = tuple(n if size is None else size for size in sizes)
         rows, columns = (
-            math.prod(self.group.shape(order)) for order in (self.out_order, self.in_order)
+            math.prod(at[kind] for kind in word(order)) for order in (self.out_order, self.in_order)
         )
         functor.check_entries((rows, columns), self.in_channels * self.out_channels)
         weight = self.weight.detach().cpu().to(torch.float64).numpy()
@@ -201,8 +349,30 @@ class EquivariantLinear(nn.Module):
             return torch.from_numpy(self.plan.written(weight)).to(self.weight)
         total = np.zeros((self.out_channels, rows, self.in_channels, columns))
         for number, row in enumerate(weight):
-            total += np.einsum("oi,pq->opiq", row, self.plan.matrix(number, n))
+            size: Any = at if len(at) > 1 else at[0]
+            matrix = self.plan.matrix(number, size)
+            total += np.einsum("oi,pq->opiq", row, matrix)
         return torch.from_numpy(total).to(self.weight)
+
+    def explain(
+        self, *, n: Any = None, batch: int = TYPICAL, rows: int | None = SHOWN
+    ) -> Explanation:
+        """What the layer does and why so: its plan, what each lowering costs, and its rows.
+
+        For each row of the weight its diagram, formula, flops, the norm of its weight and its share
+        of the output's variance; the ``rows`` that do most, None for all. Costs are for ``batch``
+        inputs at once; ``n`` says of which member, for layers of a family.
+
+        >>> from tannaka.category import S
+        >>> print(EquivariantLinear(S(5), 1, 1, 8, 8).explain())
+        S(5), order 1 -> 1, ...
+        """
+        norms = self.weight.detach().double().flatten(1).norm(dim=1).tolist()
+        if not isinstance(self.plan, Task):
+            return Explanation(str(self.plan).splitlines()[0], str(self.plan), (), (), 0)
+        at = self.group.n if None not in network_sizes(self.group.n) else n
+        ways = options(self.plan, batch) if self.backend in ("auto", "einsum") else ()
+        return explanation(self.plan, norms, ways, n=at, rows=rows)
 
     def extra_repr(self) -> str:
         """What stands between the parentheses of the layer's ``repr``."""
@@ -241,20 +411,32 @@ class EquivariantLinear(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         # A compiled function does not pickle; its source does.
-        return {name: value for name, value in self.__dict__.items() if name != "_apply_plan"}
+        built = ("_apply_plan", "_apply_ragged")
+        return {name: value for name, value in self.__dict__.items() if name not in built}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._apply_plan = self._built()
 
 
+def _real(mask: Tensor, types: tuple[int, ...], kind: int) -> Tensor:
+    """Where all points of a tensor with axes of these types are real; with an axis for channels."""
+    batch = mask.shape[:-1]
+    found = torch.ones((), dtype=torch.bool, device=mask.device)
+    for axis, other in enumerate(types):
+        if other == kind:
+            sizes = [1] * len(types)
+            sizes[axis] = mask.shape[-1]
+            found = found & mask.reshape(*batch, *sizes, 1)
+    return found
+
+
 def _run(kernels: Kernels, x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
     """Apply a factored plan, in the dtype that autocast is set to."""
     *bias, n = rest
-    given = x.dtype
     x, weight = matched(x, weight)
     vector = bias[0] if bias else None
-    if vector is not None and x.dtype != given:
+    if vector is not None and vector.dtype != x.dtype:
         vector = vector.to(x.dtype)
     return layer((kernels, n), x, weight, vector)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import permutations
 from math import factorial
 from typing import Any
@@ -56,35 +57,7 @@ class Network:
         >>> Network((1,), (2, 0), (0, 0, 0), forms=((0, 2),)).canonical()
         Network(outputs=(0,), inputs=(1, 2), types=(0, 0, 0), forms=((1, 2),), legs=(), sign=-1)
         """
-        number: dict[int, int] = {}
-        for index in (*self.outputs, *self.inputs):
-            number.setdefault(index, len(number))
-        # Free legs stand at no vertex; of one type there is but one determinant vertex.
-        for legs in sorted(self.legs, key=lambda legs: self.types[legs[0]]):
-            for index in legs:
-                number.setdefault(index, len(number))
-        types = [0] * len(number)
-        for index, new in number.items():
-            types[new] = self.types[index]
-        total = self.sign
-        pairs = []
-        for a, b in self.forms:
-            one, other = number[a], number[b]
-            total *= 1 if one < other else -1
-            pairs.append((min(one, other), max(one, other)))
-        vertices = []
-        for legs in self.legs:
-            places = [number[index] for index in legs]
-            total *= sign(places)
-            vertices.append(tuple(sorted(places)))
-        return Network(
-            tuple(number[index] for index in self.outputs),
-            tuple(number[index] for index in self.inputs),
-            tuple(types),
-            tuple(sorted(pairs)),
-            tuple(sorted(vertices)),
-            total,
-        )
+        return _canonical(self)
 
     @property
     def flipped(self) -> Network:
@@ -152,6 +125,39 @@ class Network:
         return entries.reshape(rows, -1)
 
 
+@lru_cache(maxsize=2**16)  # each pass asks again, for every row
+def _canonical(network: Network) -> Network:
+    number: dict[int, int] = {}
+    for index in (*network.outputs, *network.inputs):
+        number.setdefault(index, len(number))
+    # Free legs stand at no vertex; of one type there is but one determinant vertex.
+    for legs in sorted(network.legs, key=lambda legs: network.types[legs[0]]):
+        for index in legs:
+            number.setdefault(index, len(number))
+    types = [0] * len(number)
+    for index, new in number.items():
+        types[new] = network.types[index]
+    total = network.sign
+    pairs = []
+    for a, b in network.forms:
+        one, other = number[a], number[b]
+        total *= 1 if one < other else -1
+        pairs.append((min(one, other), max(one, other)))
+    vertices = []
+    for legs in network.legs:
+        places = [number[index] for index in legs]
+        total *= sign(places)
+        vertices.append(tuple(sorted(places)))
+    return Network(
+        tuple(number[index] for index in network.outputs),
+        tuple(number[index] for index in network.inputs),
+        tuple(types),
+        tuple(sorted(pairs)),
+        tuple(sorted(vertices)),
+        total,
+    )
+
+
 def levi_civita(n: int) -> NDArray[np.float64]:
     """The Levi-Civita symbol with n indices, as an array of n axes.
 
@@ -165,6 +171,7 @@ def levi_civita(n: int) -> NDArray[np.float64]:
     return found
 
 
+@lru_cache(maxsize=2**16)
 def network(diagram: Diagram, group: Group | None = None) -> Network:
     """The matrix that the group's functor gives a diagram; without a group, where deltas are meant.
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from string import Template
 
 from tannaka.category.groups import MatrixGroup
+from tannaka.codegen.inline import inline, merged
 from tannaka.codegen.network import network
 from tannaka.codegen.notation import formula, shape
 from tannaka.codegen.plan import Plan
@@ -19,16 +20,12 @@ FILE = Template('''\
 
 ${explanation}
 
-Written by tannaka ${version}; needs only torch.
+Written by tannaka ${version}; needs only torch${needs}.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-import torch
-from torch import Tensor, nn
+${imports}
 
 N, ORDER_IN, ORDER_OUT, C_IN, C_OUT = ${sizes}
 BASIS = "${basis}"
@@ -209,13 +206,16 @@ def standalone(plan: Plan, kernel: str, name: str, group: MatrixGroup) -> str:
         diagrams += ["# The same for the bias: diagrams without inputs."]
         diagrams += _diagrams("BIAS_DIAGRAMS", "b", plan.bias_basis or (), plan)
     mean = plan.reduce == "mean"
+    kernel, imports = inline(kernel)
     return FILE.substitute(
         headline=f"Linear layer that commutes with {group}, from order {plan.dom} to {plan.cod}.",
         explanation="\n\n".join(textwrap.fill(words, 99) for words in (layout, use)),
         input_shape=shape(plan.dom, plan.in_channels, n),
         output_shape=shape(plan.cod, plan.out_channels, n),
+        imports=merged([*_IMPORTS, *imports]),
         name=name,
         version=version("tannaka"),
+        needs=", and a C++ compiler" if imports else "",
         sizes=", ".join(map(str, sizes)),
         basis=plan.signature(),
         diagrams="\n".join(diagrams),
@@ -239,6 +239,8 @@ def standalone(plan: Plan, kernel: str, name: str, group: MatrixGroup) -> str:
         parameters="weight, bias" if bias else "weight",
     )
 
+
+_IMPORTS = ("import math", "from typing import Any", "import torch", "from torch import Tensor, nn")
 
 _BIAS_PARAMETER = """\
         bias = torch.empty(len(BIAS_DIAGRAMS), C_OUT, device=device, dtype=dtype)

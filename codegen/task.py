@@ -20,6 +20,9 @@ from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.partition import SetPartition
 
+LARGE = 10**6
+"""Stands for n where n grows without bound."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -99,15 +102,24 @@ class Task:
 
         For inputs of independent entries with mean 0 and variance 1, the output's entries then have
         variance 1 on average: the sum over diagrams D of ``in_channels * b**2 / 3 * |D|**2 / n**cod``
-        is 1, where |D| is the Frobenius norm of the diagram as the layer scales it.
+        is 1, where |D| is the Frobenius norm of the diagram as the layer scales it. Where n is left
+        open (None) the bound is that of large n for means, of n = k + l for sums, which have no limit.
         """
-        at = sizes(n)
-        outputs = math.prod(at[kind] for kind in self.outputs)
-        total = sum(
-            found.squared_norm(at) / (self.divisor(row, n) ** 2 * outputs)
-            for row, found in enumerate(self.networks)
-        )
+        total = sum(self.variance(row, n) for row in range(len(self.basis)))
         return math.sqrt(3 / (self.in_channels * total)) if total else 0.0
+
+    def variance(self, row: int, n: Any) -> float:
+        """The mean square of the output's entries of one row alone, its weight 1 in one channel.
+
+        For inputs of independent entries with variance 1. Where n is left open (None), the limit for
+        large n if the row is a mean, else the value at n = k + l.
+        """
+        least = max(1, len(self.inputs) + len(self.outputs))
+        left = LARGE if self.reduce == "mean" else least
+        at = tuple(left if size is None else size for size in sizes(n))
+        outputs = math.prod(at[kind] for kind in self.outputs)
+        found: float = self.networks[row].squared_norm(at) / (self.divisor(row, at) ** 2 * outputs)
+        return found
 
     def matrix(self, row: int, n: Any) -> NDArray[np.float64]:
         """The matrix that a row of the weight multiplies, scaled, of shape (n**cod, n**dom)."""

@@ -363,7 +363,7 @@ Layer: Any = EquivariantLinear
         (
             lambda: Layer(tn.S(5), 1, 1, 1, 1, backend="triton"),
             BackendError,
-            "no backend 'triton'; choose one of: auto, einsum",
+            "no backend 'triton'; choose one of: auto, einsum, cpp",
         ),
     ],
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tannaka.codegen.backends import einsum
+from tannaka.codegen.backends import cpp, einsum
 from tannaka.codegen.plan import Plan
 from tannaka.diagrams.errors import BackendError
 
-BACKENDS: dict[str, Callable[[Plan], str]] = {"einsum": einsum.kernels}
+BACKENDS: dict[str, Callable[[Plan], str]] = {"einsum": einsum.kernels, "cpp": cpp.kernel}
 
 
 def backend(name: str) -> Callable[[Plan], str]:
@@ -18,7 +18,7 @@ def backend(name: str) -> Callable[[Plan], str]:
 
     >>> backend("cuda")
     Traceback (most recent call last):
-    tannaka.diagrams.errors.BackendError: there is no backend 'cuda'; choose one of: auto, einsum
+    tannaka.diagrams.errors.BackendError: there is no backend 'cuda'; choose one of: auto, einsum, cpp
     """
     name = "einsum" if name == "auto" else name
     if name not in BACKENDS:

@@ -65,7 +65,7 @@ def levi_civita(
     terms = max(map(len, found))
     filled = [places + [(0, 0)] * (terms - len(places)) for places in found]
     table = torch.tensor(filled).reshape(-1, terms, 2)
-    return table[:, :, 0].flatten(), table[:, :, 1:]
+    return table[:, :, 0].flatten(), table[:, :, 1:].contiguous()
 
 
 def signed(
@@ -80,6 +80,11 @@ def signed(
     x = (x * signs.to(x.dtype)).sum(-2)
     x = x.reshape(*x.shape[:-2], *(n,) * len(new), x.shape[-1])
     return x.movedim(tuple(range(-1 - len(new), -1)), new).contiguous()
+''',
+    "scaled": '''\
+def scaled(x: Tensor, ratio: Tensor, power: int) -> Tensor:
+    """Multiply by a power of ratio, which has the shape of the batch."""
+    return x * (ratio**power).reshape(*ratio.shape, *(1,) * (x.ndim - ratio.ndim)).to(x.dtype)
 ''',
     "matrix": '''\
 def matrix(weight: Tensor, rows: Tensor) -> Tensor:
@@ -131,6 +136,16 @@ def kernel(plan: Plan) -> str:
     return emitter.text([emitter.apply()])
 
 
+def ragged_kernel(plan: Plan, kind: int) -> str:
+    """The source of ``apply(x, weight, bias, n, ratio)``, for inputs with fewer entries than n.
+
+    Entries that are no part of an input must be zero. ``ratio``, of the shape of the batch, is n
+    over how many entries of an axis of type ``kind`` each input has.
+    """
+    emitter = _Emitter(plan, optional=True, ragged=kind)
+    return emitter.text([emitter.apply()])
+
+
 def kernels(plan: Plan) -> str:
     """The source of ``apply(x, weight, bias, n)``, bias perhaps None, and of three for gradients.
 
@@ -156,6 +171,9 @@ class _Emitter:
     plan: Plan
     optional: bool = False
     """Whether the bias may be None when it runs, and stands among the arguments in any case."""
+    ragged: int | None = None
+    """The type of axes of which each input has fewer entries than there are, if one has: means over
+    them are multiplied by the argument ``ratio``, of the shape of the batch, once for each."""
     tables: dict[str, str] = field(default_factory=dict)
     """Constants by the expression that makes them."""
     helpers: set[str] = field(default_factory=set)
@@ -187,8 +205,9 @@ class _Emitter:
         bias = "" if plan.bias_basis is None else " bias: Tensor,"
         if self.optional:
             bias = " bias: Tensor | None,"
+        ratio = "" if self.ragged is None else ", ratio: Tensor"
         head = [
-            f"def apply(x: Tensor, weight: Tensor,{bias} n: {self._n}) -> Tensor:",
+            f"def apply(x: Tensor, weight: Tensor,{bias} n: {self._n}{ratio}) -> Tensor:",
             f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""',
         ]
         return self._function(head, "x", len(plan.inputs), body, result)
@@ -341,12 +360,15 @@ class _Emitter:
         kept = {label for label, old in zip(local, labels, strict=True) if old in step.keep}
         view = self._diagonal(source, local)
         dims = [str(i - _width(local) - 1) for i in range(_width(local)) if i not in kept]
-        if not dims:
-            yield f"{step.out} = {view}"
-            return
-        over = f"({', '.join(dims)})" if len(dims) > 1 else dims[0]
-        view = f"({view})" if " / " in view else view
-        yield f"{step.out} = {view}.{'mean' if step.mean else 'sum'}({over})"
+        if dims:
+            over = f"({', '.join(dims)})" if len(dims) > 1 else dims[0]
+            view = f"({view})" if " / " in view else view
+            view += f".{'mean' if step.mean else 'sum'}({over})"
+        types = dict(zip(step.labels, word, strict=True))
+        if power := sum(types[index] == self.ragged for index in step.averaged):
+            self.helpers.add("scaled")
+            view = f"scaled({view}, ratio, {power})"
+        yield f"{step.out} = {view}"
 
     def _divided(
         self, source: str, averaged: Iterable[int], labels: tuple[int, ...], word: Word
@@ -422,8 +444,8 @@ class _Emitter:
         like = next((out for s in before if isinstance(s, Mix) for out in s.outs), "x")
         zeros = f"{like}.new_zeros((*batch, {sizes}weight.shape[1]))"
         if not self.plan.basis:
-            yield "# No diagram: the linear map is 0. The empty sum lets autograd see the weight."
-            zeros += " + weight.sum()"
+            yield "# No diagram: the linear map is 0. Empty sums let autograd see weight and input."
+            zeros += " + weight.sum() + x[..., :0].sum()"
         yield f"{step.out} = {zeros}"
 
     def _embed(self, step: Embed, word: Word) -> Iterator[str]:

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 from tannaka.diagrams.errors import needing
 
 if TYPE_CHECKING:
+    from tannaka.codegen.check import ROUNDING as ROUNDING
     from tannaka.codegen.check import EquivarianceReport as EquivarianceReport
     from tannaka.codegen.check import assert_equivariant as assert_equivariant
     from tannaka.codegen.check import equivariance_error as equivariance_error
     from tannaka.testing import strategies as strategies
 
-__all__ = ["EquivarianceReport", "assert_equivariant", "equivariance_error", "strategies"]
+__all__ = [
+    "ROUNDING",
+    "EquivarianceReport",
+    "assert_equivariant",
+    "equivariance_error",
+    "strategies",
+]
 
 
 def __getattr__(name: str) -> Any:

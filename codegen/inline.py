@@ -1,0 +1,82 @@
+"""Modules of ours inside generated files: their text, where a line imports them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable
+from importlib import resources
+
+ERROR = '''\
+class BackendError(RuntimeError):
+    """A kernel that cannot be built, or cannot run what was asked of it."""
+'''
+IMPORT = re.compile(r"^from tannaka\.codegen\.(\w+) import \w+\n", re.MULTILINE)
+
+
+def inline(text: str) -> tuple[str, list[str]]:
+    r"""The text with modules of ``tannaka.codegen`` written out, and the imports that they need.
+
+    Their one import of an error becomes a class of its name, so that nothing of tannaka is left.
+    Modules are read, not run: torch is not needed.
+
+    >>> inline("x = 1\n")
+    ('x = 1\n', [])
+    """
+    imports: list[str] = []
+
+    def written(match: re.Match[str]) -> str:
+        folder = resources.files("tannaka.codegen")
+        source = folder.joinpath(f"{match[1]}.py").read_text(encoding="utf-8")
+        _, *nodes = ast.parse(source).body
+        lines, last, errors = source.splitlines(keepends=True), 0, ""
+        for node in nodes:
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                break
+            last = node.end_lineno or last
+            if isinstance(node, ast.ImportFrom) and node.module == "tannaka.diagrams.errors":
+                errors = f"{ERROR}\n\n"
+            else:
+                imports.append(ast.unparse(node))
+        return errors + "".join(lines[last:]).strip() + "\n\n"
+
+    return IMPORT.sub(written, text), imports
+
+
+def merged(imports: Iterable[str]) -> str:
+    """Import statements as formatters sort them: standard library first, one line for a module.
+
+    >>> print(merged(["import torch", "from torch import nn", "import os", "from torch import Tensor"]))
+    import os
+    <BLANKLINE>
+    import torch
+    from torch import Tensor, nn
+    """
+    plain: set[str] = set()
+    names: dict[str, set[str]] = {}
+    for statement in imports:
+        (node,) = ast.parse(statement).body
+        if isinstance(node, ast.Import):
+            plain |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
+            names.setdefault(node.module or "", set()).update(alias.name for alias in node.names)
+    sections = []
+    for standard in (True, False):
+        lines = [f"import {name}" for name in sorted(plain) if _is_standard(name) == standard]
+        lines += [
+            f"from {module} import {', '.join(sorted(found, key=_kind))}"
+            for module, found in sorted(names.items())
+            if _is_standard(module) == standard
+        ]
+        sections += ["\n".join(lines)] if lines else []
+    return "\n\n".join(sections)
+
+
+def _is_standard(module: str) -> bool:
+    return module.split(".")[0] in sys.stdlib_module_names
+
+
+def _kind(name: str) -> tuple[int, str]:
+    """Constants, then classes, then the rest, each by name."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
