@@ -31,7 +31,10 @@ def spoiled(plan: Plan) -> Iterator[Spoiled]:
     for i, step in enumerate(plan.steps):
         for what, new in _steps(step, names, plan):
             yield what, plan.with_steps((*plan.steps[:i], new, *plan.steps[i + 1 :]), plan.result)
-        yield "a step done twice", plan.with_steps((*plan.steps[:i], step, *plan.steps[i:]), plan.result)
+        yield (
+            "a step done twice",
+            plan.with_steps((*plan.steps[:i], step, *plan.steps[i:]), plan.result),
+        )
         if isinstance(step, LeviCivita):
             rest = [replaced(s, {step.out: step.source}) for s in plan.steps[i + 1 :]]
             result = step.source if plan.result == step.out else plan.result
