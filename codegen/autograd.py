@@ -25,7 +25,7 @@ Maybe = Tensor | None
 
 @dataclass(frozen=True, eq=False)
 class Kernels:
-    """The functions of one plan, as ``backends`` write them; n is the size of an axis, or of each type."""
+    """The functions of one plan, as ``backends`` write them; n is the size of each type of axis."""
 
     apply: Callable[[Tensor, Tensor, Maybe, Any], Tensor]
     """(x, weight, bias, n) -> y."""
@@ -250,6 +250,15 @@ class _Gradients(torch.autograd.Function):
     def vmap(info: Any, in_dims: Any, x: Tensor, weight: Tensor, g: Tensor, of: Of) -> Any:
         found = _each(info, in_dims[:3], (x, weight, g), of[0].gradients, of[1], 3)
         return found, (0, 0, None if found[2] is None else 0)
+
+
+DIFFERENTIABLE: dict[str, type[torch.autograd.Function]] = {
+    "apply": _Layer,
+    "gradients": _Gradients,
+    "input_gradient": _InputGradient,
+    "weight_gradient": _WeightGradient,
+}
+"""The functions of :class:`Kernels` with derivatives: they take what those take, and ``Of``."""
 
 
 def _each(

@@ -94,6 +94,12 @@ def plan_layer(
     if not isinstance(hom.group, PermutationGroup):
         if basis == "orbit":
             raise ValueError(f"layers for {hom.group} have weights for diagrams, not for orbits")
+        if backend not in ("auto", "einsum"):
+            if lowering not in ("auto", "factored"):
+                raise BackendError(
+                    f"backend {backend!r} runs layers with lowering='factored', got {lowering!r}"
+                )
+            lowering = "factored"
         wanted = task(hom, in_channels, out_channels, bias=bias, reduce=reduce)
         return lowered(wanted, lowering)
     if lowering != "auto":

@@ -13,8 +13,8 @@ from typing import Any
 
 from tannaka.category.groups import Group, MatrixGroup
 from tannaka.category.hom import Hom
+from tannaka.codegen.backends import ALONE
 from tannaka.codegen.backends import backend as find_backend
-from tannaka.codegen.backends import cpp, einsum
 from tannaka.codegen.build import load_module
 from tannaka.codegen.files import write_whole
 from tannaka.codegen.lower import lower
@@ -84,13 +84,12 @@ def generate(
     hom = Hom(group, k, l)
     plan = optimise(lower(hom, in_channels, out_channels, bias=bias, reduce=reduce))
     check_deltas(plan)
-    write = {"cpp": cpp.kernel}.get(backend, einsum.kernel)
-    find_backend(backend)
+    kernel = find_backend(backend, ALONE)(plan)
     if name is None:
         name = re.sub(r"\W", "", f"{group}Linear{plan.dom}To{plan.cod}")
     _check_identifier(name)
     assert isinstance(group, MatrixGroup)  # lower has refused all others
-    source = standalone(plan, write(plan), name, group)
+    source = standalone(plan, kernel, name, group)
     _check_free(name, source)
     return GeneratedCode(name, source, plan)
 

@@ -12,7 +12,7 @@ ERROR = '''\
 class BackendError(RuntimeError):
     """A kernel that cannot be built, or cannot run what was asked of it."""
 '''
-IMPORT = re.compile(r"^from tannaka\.codegen\.(\w+) import \w+\n", re.MULTILINE)
+IMPORT = re.compile(r"^from tannaka\.codegen\.(\w+) import [\w, ]+\n", re.MULTILINE)
 
 
 def inline(text: str) -> tuple[str, list[str]]:
@@ -37,9 +37,12 @@ def inline(text: str) -> tuple[str, list[str]]:
             last = node.end_lineno or last
             if isinstance(node, ast.ImportFrom) and node.module == "tannaka.diagrams.errors":
                 errors = f"{ERROR}\n\n"
-            else:
+            elif not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(
+                "tannaka"
+            ):
+                # What one of our modules imports of another must stand in the text before it.
                 imports.append(ast.unparse(node))
-        return errors + "".join(lines[last:]).strip() + "\n\n"
+        return errors + "".join(lines[last:]).strip() + "\n\n\n"
 
     return IMPORT.sub(written, text), imports
 

@@ -184,10 +184,6 @@ class EquivariantLinear(nn.Module):
             self._apply_ragged = build(ragged_kernel(plan, left[0])).apply
         self.source = find_backend(self.backend)(plan)
         built = build(self.source)
-        if not hasattr(built, "gradients"):
-            # The backend brings the derivatives of its functions itself.
-            found: Callable[..., Tensor] = built.apply
-            return found
         return partial(
             _run,
             Kernels(built.apply, built.gradients, built.input_gradient, built.weight_gradient),

@@ -1,8 +1,8 @@
 """Compile C++ kernels and make PyTorch operators of them; all that a generated file needs of it.
 
-A kernel is the text of three C functions: a layer, the gradient of its input and the gradient of its
-weight. Each becomes an operator, and the derivatives of all three are made of the three, so they can
-be differentiated any number of times, compiled, exported and vmapped. The operators are called
+A kernel is the text of four C functions: a layer, and the gradients of its input and its weight,
+together and apart. Each becomes an operator whose derivatives are made of the four, see
+``autograd.py``, so that they can be compiled and exported. The operators are called
 ``tannaka_cpp::<function>_<digest of the text>``: a process that loads an exported program has to
 build the layer, or import the generated file, before.
 
@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import math
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tannaka.codegen.autograd import DIFFERENTIABLE, Kernels
 from tannaka.diagrams.errors import BackendError
 
 NAMESPACE = "tannaka_cpp"
+SCHEMAS = {
+    "apply": "(Tensor x, Tensor weight, Tensor? bias, SymInt n) -> Tensor",
+    "gradients": "(Tensor x, Tensor weight, Tensor g, SymInt n) -> (Tensor, Tensor, Tensor)",
+    "input_gradient": "(Tensor weight, Tensor g, SymInt n) -> Tensor",
+    "weight_gradient": "(Tensor x, Tensor g, SymInt n) -> (Tensor, Tensor)",
+}
+"""What operators take and give. The gradient of the bias of a layer without one is empty."""
+LIBRARY: Any = torch.library.Library(NAMESPACE, "FRAGMENT")  # type: ignore[no-untyped-call]
 SCALARS = {torch.float32: "float", torch.float64: "double"}
 """The types that kernels compute in; shorter floats are computed in float32."""
 INSTRUCTIONS = {
@@ -39,38 +49,24 @@ INSTRUCTIONS = {
 }
 """Flags for what PyTorch finds that the CPU can do; more are not asked for, so NaN stays NaN."""
 
-Apply = Callable[..., Tensor]
-
 
 @cache
-def compiled(source: str, dom: int, cod: int, rows: int, bias_rows: int | None) -> Apply:
-    """The function (x, weight[, bias], n) -> y of a kernel from order ``dom`` to order ``cod``.
+def compiled(source: str, dom: int, cod: int, rows: int, bias_rows: int) -> Kernels:
+    """The functions of a kernel for a layer from order ``dom`` to order ``cod``.
 
-    ``rows`` and ``bias_rows`` are the lengths of weight and bias; None for a layer without bias.
-    Raises BackendError where there is no compiler. Libraries are built when they are first called.
+    ``rows`` and ``bias_rows`` are the lengths of weight and bias. Raises BackendError where there
+    is no compiler. Libraries are built when they are first called.
     """
     check_compiler()
-    kernel = Kernel(source, dom, cod, rows, bias_rows or 0)
-    kernel.register()
+    return Kernel(source, dom, cod, rows, bias_rows).kernels()
 
-    def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
-        """Apply the layer to x of shape (*batch, n, ..., n, in_channels)."""
-        if x.device.type not in ("cpu", "meta"):
-            raise BackendError(
-                f"backend 'cpp' runs on the CPU, the input is on {x.device}: move it there, or "
-                "take backend='einsum'"
-            )
-        if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
-            dtype = torch.get_autocast_dtype("cpu")
-            if not x.dtype == weight.dtype == torch.float64:
-                x, weight = x.to(dtype), weight.to(dtype)
-                bias = bias if bias is None else bias.to(dtype)
-        result: Tensor = kernel.call("forward")(x, weight, bias, n)
-        return result
 
-    if bias_rows is None:
-        return lambda x, weight, n: apply(x, weight, None, n)  # type: ignore[arg-type]
-    return apply
+def ready(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The arguments in the dtype that autocast is set to."""
+    if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu") or x.dtype == torch.float64:
+        return x, weight, bias
+    dtype = torch.get_autocast_dtype("cpu")
+    return x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
 
 
 def extension_builder() -> Any:
@@ -132,6 +128,7 @@ def library(source: str, cin: int, cout: int, scalar: str) -> ctypes.CDLL:
     found = ctypes.CDLL(str(path))
     pointer, size = ctypes.c_void_p, ctypes.c_int64
     found.forward.argtypes = [*[pointer] * 4, size, size, ctypes.c_int]
+    found.gradients.argtypes = [*[pointer] * 6, size, size, ctypes.c_int]
     found.input_gradient.argtypes = [*[pointer] * 3, size, size, ctypes.c_int]
     found.weight_gradient.argtypes = [*[pointer] * 4, size, size, ctypes.c_int]
     return found
@@ -159,44 +156,116 @@ class Kernel:
         ).default
         return found
 
-    # The three functions, on the CPU.
+    def kernels(self) -> Kernels:
+        """The functions, as ``autograd.py`` wants them; operators are made where there are none."""
+        made = hasattr(getattr(torch.ops, NAMESPACE), f"apply_{self.digest}")
+        found = Kernels(**{function: partial(self._run, function) for function in SCHEMAS})
+        below = Kernels(**{function: partial(self._below, function) for function in SCHEMAS})
+        for function, schema in {} if made else SCHEMAS.items():
+            name = f"{function}_{self.digest}"
+            full = f"{NAMESPACE}::{name}"
+            LIBRARY.define(f"{name}{schema}", tags=(torch.Tag.pt2_compliant_tag,))
+            LIBRARY.impl(name, getattr(self, f"_{function}"), "CPU")
+            LIBRARY.impl(name, partial(self._differentiable, function, below), "Autograd")
+            torch.library.register_fake(full, partial(self._fake, function), lib=LIBRARY)
+            torch.library.register_vmap(full, partial(self._vmap, function), lib=LIBRARY)
+        return found
 
-    def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
-        """y, of shape (*batch, n, ..., n, out_channels)."""
-        batch = self._batch("x", x, self.dom, n, weight.shape[2])
-        self._check_weight(weight, x)
-        if bias is not None:
-            _check("bias", bias, (self.bias_rows, weight.shape[1]), x)
-        y = self._run(
-            "forward",
-            (x, weight, bias),
-            [(*batch, *(n,) * self.cod, weight.shape[1])],
-            batch,
-            weight.shape[2],
-            weight.shape[1],
-            n,
+    def _run(self, function: str, *arguments: Any) -> Any:
+        """Run an operator: under a compiler so that it is differentiated, else as it is."""
+        first = arguments[0]
+        if first.device.type not in ("cpu", "meta"):
+            raise BackendError(
+                f"backend 'cpp' runs on the CPU, the input is on {first.device}: move it there, or "
+                "take backend='einsum'"
+            )
+        if torch.compiler.is_compiling():
+            return self._without_empty_bias(self.operator(function)(*arguments))
+        return self._below(function, *arguments)
+
+    def _below(self, function: str, *arguments: Any) -> Any:
+        """Run an operator as it is, where derivatives are recorded by others."""
+        with torch._C._AutoDispatchBelowAutograd():
+            return self._without_empty_bias(self.operator(function)(*arguments))
+
+    def _without_empty_bias(self, found: Any) -> Any:
+        if isinstance(found, tuple) and not self.bias_rows:
+            return (*found[:-1], None)
+        return found
+
+    def _differentiable(self, function: str, kernels: Kernels, *arguments: Any) -> Any:
+        """An operator where derivatives are recorded."""
+        *tensors, n = arguments
+        apply: Any = DIFFERENTIABLE[function].apply
+        found = apply(*tensors, (kernels, n))
+        if isinstance(found, tuple) and found[-1] is None:
+            return (*found[:-1], found[-2].new_empty((0, found[-2].shape[1])))
+        return found
+
+    # The functions on the CPU.
+
+    def _apply(self, x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
+        _, cout, cin = weight.shape
+        batch = _batch(x, (n,) * self.dom + (cin,))
+        self._check(batch, n, weight=weight, bias=bias, like=x)
+        shapes = [(*batch, *(n,) * self.cod, cout)]
+        (y,) = self._call("forward", (x, weight, bias), shapes, batch, cin, cout, n)
+        return y
+
+    def _gradients(
+        self, x: Tensor, weight: Tensor, g: Tensor, n: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        _, cout, cin = weight.shape
+        batch = _batch(x, (n,) * self.dom + (cin,))
+        self._check(batch, n, weight=weight, g=g, like=x)
+        shapes = [tuple(x.shape), tuple(weight.shape), (self.bias_rows, cout)]
+        of_x, of_weight, of_bias = self._call(
+            "gradients", (x, weight, g), shapes, batch, cin, cout, n
         )
-        return y[0]
+        return of_x, of_weight, of_bias
 
-    def input_gradient(self, dy: Tensor, weight: Tensor, n: int) -> Tensor:
-        """The gradient of x, of shape (*batch, n, ..., n, in_channels)."""
-        batch = self._batch("dy", dy, self.cod, n, weight.shape[1])
-        self._check_weight(weight, dy)
-        shape = (*batch, *(n,) * self.dom, weight.shape[2])
-        return self._run(
-            "input_gradient", (dy, weight), [shape], batch, weight.shape[2], weight.shape[1], n
-        )[0]
+    def _input_gradient(self, weight: Tensor, g: Tensor, n: int) -> Tensor:
+        _, cout, cin = weight.shape
+        batch = _batch(g, (n,) * self.cod + (cout,))
+        self._check(batch, n, weight=weight, like=g)
+        shapes = [(*batch, *(n,) * self.dom, cin)]
+        (of_x,) = self._call("input_gradient", (weight, g), shapes, batch, cin, cout, n)
+        return of_x
 
-    def weight_gradient(self, x: Tensor, dy: Tensor, n: int) -> tuple[Tensor, Tensor]:
-        """The gradients of weight and bias; that of the bias is empty for a layer without one."""
-        cin, cout = x.shape[-1], dy.shape[-1]
-        batch = self._batch("x", x, self.dom, n, cin)
-        _check("dy", dy, (*batch, *(n,) * self.cod, cout), x)
+    def _weight_gradient(self, x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        cin, cout = x.shape[-1], g.shape[-1]
+        batch = _batch(x, (n,) * self.dom + (cin,))
+        self._check(batch, n, g=g, like=x)
         shapes = [(self.rows, cout, cin), (self.bias_rows, cout)]
-        weight, bias = self._run("weight_gradient", (x, dy), shapes, batch, cin, cout, n)
-        return weight, bias
+        of_weight, of_bias = self._call("weight_gradient", (x, g), shapes, batch, cin, cout, n)
+        return of_weight, of_bias
 
-    def _run(
+    def _check(
+        self,
+        batch: tuple[int, ...],
+        n: int,
+        *,
+        like: Tensor,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        g: Tensor | None = None,
+    ) -> None:
+        """Raise unless the tensors have the shapes that a kernel takes them for."""
+        cout = like.shape[-1] if weight is None else weight.shape[1]
+        cout = cout if g is None else g.shape[-1]
+        for name, tensor, shape in (
+            ("weight", weight, (self.rows, cout, *(() if weight is None else weight.shape[2:]))),
+            ("bias", bias, (self.bias_rows, cout)),
+            ("g", g, (*batch, *(n,) * self.cod, cout)),
+        ):
+            if tensor is None:
+                continue
+            if tuple(tensor.shape) != shape:
+                raise ValueError(f"{name} must have the shape {shape}, got {tuple(tensor.shape)}")
+            if tensor.dtype != like.dtype:
+                raise TypeError(f"{name} is {tensor.dtype}, what it goes with {like.dtype}")
+
+    def _call(
         self,
         function: str,
         inputs: tuple[Tensor | None, ...],
@@ -209,199 +278,64 @@ class Kernel:
         """Call a function of the library with new tensors for its results."""
         first = inputs[0]
         assert first is not None
-        dtype = first.dtype if first.dtype in SCALARS else torch.float32
-        given = [None if t is None else t.to(dtype).contiguous() for t in inputs]
+        given = first.dtype
+        dtype = given if given in SCALARS else torch.float32
+        operands = [None if t is None else t.to(dtype).contiguous() for t in inputs]
         made = [first.new_empty(shape, dtype=dtype) for shape in shapes]
-        size = 1
-        for length in batch:
-            size *= length
-        pointers = [None if t is None else t.data_ptr() for t in [*given, *made]]
+        pointers = [None if t is None else t.data_ptr() for t in [*operands, *made]]
         call = getattr(library(self.source, cin, cout, SCALARS[dtype]), function)
-        if call(*pointers, size, n, torch.get_num_threads()):
+        if call(*pointers, math.prod(batch), n, torch.get_num_threads()):
             raise MemoryError(f"there is no memory for the reduced tensors of {function}")
-        return [t.to(first.dtype) for t in made]
+        return made if dtype == given else [t.to(given) for t in made]
 
-    def _batch(self, name: str, x: Tensor, order: int, n: int, channels: int) -> tuple[int, ...]:
-        """The batch shape of a tensor, which the rest of its shape must follow."""
-        batch = tuple(x.shape[: max(x.ndim - order - 1, 0)])
-        _check(name, x, (*batch, *(n,) * order, channels), x)
-        return batch
+    # The same without numbers, and for several at a time.
 
-    def _check_weight(self, weight: Tensor, x: Tensor) -> None:
-        _check("weight", weight, (self.rows, *weight.shape[1:]), x)
+    def _fake(self, function: str, *arguments: Any) -> Any:
+        *tensors, n = arguments
+        if function == "apply":
+            x, weight, _ = tensors
+            batch = x.shape[: x.ndim - self.dom - 1]
+            return x.new_empty((*batch, *(n,) * self.cod, weight.shape[1]))
+        if function == "input_gradient":
+            weight, g = tensors
+            batch = g.shape[: g.ndim - self.cod - 1]
+            return g.new_empty((*batch, *(n,) * self.dom, weight.shape[2]))
+        x, *_, g = tensors
+        of_weight = x.new_empty((self.rows, g.shape[-1], x.shape[-1]))
+        of_bias = x.new_empty((self.bias_rows, g.shape[-1]))
+        if function == "gradients":
+            return torch.empty_like(x, memory_format=torch.contiguous_format), of_weight, of_bias
+        return of_weight, of_bias
 
-    # The same functions without numbers, and their derivatives.
-
-    def register(self) -> None:
-        """Make operators of the three functions, unless they are there."""
-        if not hasattr(getattr(torch.ops, NAMESPACE), f"forward_{self.digest}"):
-            for function, schema in SCHEMAS.items():
-                name = f"{function}_{self.digest}"
-                LIBRARY.define(f"{name}{schema}", tags=(torch.Tag.pt2_compliant_tag,))
-                LIBRARY.impl(name, getattr(self, function), "CPU")
-                LIBRARY.impl(name, self.functions[function].apply, "Autograd")
-                full = f"{NAMESPACE}::{name}"
-                torch.library.register_fake(full, getattr(self, f"_{function}_fake"), lib=LIBRARY)
-                torch.library.register_vmap(full, getattr(self, f"_{function}_vmap"), lib=LIBRARY)
-
-    def call(self, function: str) -> Callable[..., Any]:
-        """What to call a function by, so that it can be differentiated.
-
-        ``torch.func`` does not see through an operator's derivatives, only through those of a
-        ``torch.autograd.Function``; compilers do not see through that, only through an operator.
-        """
-        if torch.compiler.is_compiling():
-            return self.operator(function)
-        apply: Callable[..., Any] = self.functions[function].apply
-        return apply
-
-    @cached_property
-    def functions(self) -> dict[str, type[torch.autograd.Function]]:
-        """The functions with their derivatives."""
-        return {function: self._differentiable(function) for function in SCHEMAS}
-
-    def _differentiable(self, function: str) -> type[torch.autograd.Function]:
-        """A function with its derivatives in both directions, made of the operators."""
-        kernel = self
-        backward_of, jvp_of = (getattr(self, f"_{function}_{way}") for way in ("backward", "jvp"))
-
-        class Differentiable(torch.autograd.Function):
-            generate_vmap_rule = True
-
-            @staticmethod
-            def forward(*inputs: Any) -> Any:
-                with torch._C._AutoDispatchBelowAutograd():
-                    return kernel.operator(function)(*inputs)
-
-            @staticmethod
-            def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-                *tensors, ctx.n = inputs
-                ctx.save_for_backward(*tensors)
-                ctx.save_for_forward(*tensors)
-
-            @staticmethod
-            def backward(ctx: Any, *gradients: Any) -> Any:
-                found = backward_of(ctx, *ctx.saved_tensors, *gradients)
-                return (*found, None)
-
-            @staticmethod
-            def jvp(ctx: Any, *tangents: Any) -> Any:
-                return jvp_of(ctx, *ctx.saved_tensors, *tangents[:-1])
-
-        Differentiable.__name__ = Differentiable.__qualname__ = f"{function}_{self.digest}"
-        return Differentiable
-
-    def _forward_fake(self, x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
-        batch = x.shape[: x.ndim - self.dom - 1]
-        return x.new_empty((*batch, *(n,) * self.cod, weight.shape[1]))
-
-    def _input_gradient_fake(self, dy: Tensor, weight: Tensor, n: int) -> Tensor:
-        batch = dy.shape[: dy.ndim - self.cod - 1]
-        return dy.new_empty((*batch, *(n,) * self.dom, weight.shape[2]))
-
-    def _weight_gradient_fake(self, x: Tensor, dy: Tensor, n: int) -> tuple[Tensor, Tensor]:
-        cin, cout = x.shape[-1], dy.shape[-1]
-        return x.new_empty((self.rows, cout, cin)), x.new_empty((self.bias_rows, cout))
-
-    def _forward_backward(
-        self, ctx: Any, x: Any, weight: Any, bias: Any, dy: Any
-    ) -> tuple[Any, ...]:
-        dx = dweight = dbias = None
-        if ctx.needs_input_grad[0]:
-            dx = self.call("input_gradient")(dy, weight, ctx.n)
-        if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
-            dweight, dbias = self.call("weight_gradient")(x, dy, ctx.n)
-        return dx, dweight, None if bias is None else dbias
-
-    def _input_gradient_backward(self, ctx: Any, dy: Any, weight: Any, x: Any) -> tuple[Any, ...]:
-        y = dweight = None
-        if ctx.needs_input_grad[0]:
-            y = self.call("forward")(x, weight, None, ctx.n)
-        if ctx.needs_input_grad[1]:
-            dweight, _ = self.call("weight_gradient")(x, dy, ctx.n)
-        return y, dweight
-
-    def _weight_gradient_backward(
-        self, ctx: Any, x: Any, dy: Any, weight: Any, bias: Any
-    ) -> tuple[Any, ...]:
-        dx = y = None
-        if ctx.needs_input_grad[0]:
-            dx = self.call("input_gradient")(dy, weight, ctx.n)
-        if ctx.needs_input_grad[1]:
-            y = self.call("forward")(x, weight, bias, ctx.n)
-        return dx, y
-
-    # Each function is linear in each of its first two arguments, and so is its tangent.
-
-    def _forward_jvp(
-        self, ctx: Any, x: Any, weight: Any, bias: Any, dx: Any, dweight: Any, dbias: Any
-    ) -> Any:
-        y = self.call("forward")
-        parts = [] if dx is None else [y(dx, weight, None, ctx.n)]
-        if dweight is not None or dbias is not None:
-            dweight = torch.zeros_like(weight) if dweight is None else dweight
-            parts += [y(x, dweight, dbias, ctx.n)]
-        return sum(parts[1:], parts[0])
-
-    def _input_gradient_jvp(self, ctx: Any, dy: Any, weight: Any, ddy: Any, dweight: Any) -> Any:
-        dx = self.call("input_gradient")
-        parts = [] if ddy is None else [dx(ddy, weight, ctx.n)]
-        parts += [] if dweight is None else [dx(dy, dweight, ctx.n)]
-        return sum(parts[1:], parts[0])
-
-    def _weight_gradient_jvp(self, ctx: Any, x: Any, dy: Any, dx: Any, ddy: Any) -> Any:
-        gradients = self.call("weight_gradient")
-        if dx is None:
-            return gradients(x, ddy, ctx.n)
-        # The gradient of the bias does not depend on x.
-        weight, bias = gradients(dx, dy, ctx.n)
-        if ddy is None:
-            return weight, torch.zeros_like(bias)
-        more, bias = gradients(x, ddy, ctx.n)
-        return weight + more, bias
-
-    def _forward_vmap(self, info: Any, dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        if dims[1] is None and dims[2] is None:
-            x, *rest = inputs
-            return self.operator("forward")(x.movedim(dims[0], 0), *rest), 0
-        return _one_by_one(self.operator("forward"), info, dims, inputs)
-
-    def _input_gradient_vmap(self, info: Any, dims: tuple[Any, ...], *inputs: Any) -> Any:
-        if dims[1] is None:
-            dy, *rest = inputs
-            return self.operator("input_gradient")(dy.movedim(dims[0], 0), *rest), 0
-        return _one_by_one(self.operator("input_gradient"), info, dims, inputs)
-
-    def _weight_gradient_vmap(self, info: Any, dims: tuple[Any, ...], *inputs: Any) -> Any:
-        return _one_by_one(self.operator("weight_gradient"), info, dims, inputs)
+    def _vmap(self, function: str, info: Any, dims: tuple[Any, ...], *arguments: Any) -> Any:
+        """A batch of inputs is a larger batch; each weight, or gradient of it, is its own call."""
+        operator = self.operator(function)
+        along = {"apply": 0, "input_gradient": 1}.get(function)
+        if along is not None and all(dim is None for at, dim in enumerate(dims) if at != along):
+            moved = list(arguments)
+            moved[along] = moved[along].movedim(dims[along], 0)
+            return operator(*moved), 0
+        results = [
+            operator(
+                *(
+                    argument if dim is None else argument.select(dim, i)
+                    for argument, dim in zip(arguments, dims, strict=True)
+                )
+            )
+            for i in range(info.batch_size)
+        ]
+        if isinstance(results[0], tuple):
+            return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
+        return torch.stack(results), 0
 
 
-SCHEMAS = {
-    "forward": "(Tensor x, Tensor weight, Tensor? bias, SymInt n) -> Tensor",
-    "input_gradient": "(Tensor dy, Tensor weight, SymInt n) -> Tensor",
-    "weight_gradient": "(Tensor x, Tensor dy, SymInt n) -> (Tensor, Tensor)",
-}
-LIBRARY: Any = torch.library.Library(NAMESPACE, "FRAGMENT")  # type: ignore[no-untyped-call]
-
-
-def _check(name: str, tensor: Tensor, shape: tuple[int, ...], like: Tensor) -> None:
-    """Raise unless a kernel may read the tensor as one of this shape."""
-    if tuple(tensor.shape) != shape:
-        raise ValueError(f"{name} must have the shape {shape}, got {tuple(tensor.shape)}")
-    if tensor.dtype != like.dtype or not tensor.is_floating_point():
-        raise TypeError(f"{name} must be a float like the others, {like.dtype}, got {tensor.dtype}")
-
-
-def _one_by_one(
-    operator: Callable[..., Any], info: Any, dims: tuple[Any, ...], inputs: tuple[Any, ...]
-) -> tuple[Any, Any]:
-    """An operator for each of several weights, or for each of several gradients of the weight."""
-    results = [
-        operator(
-            *(t if dim is None else t.select(dim, i) for t, dim in zip(inputs, dims, strict=True))
+def _batch(x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The batch shape of a tensor, which the rest of its shape must follow."""
+    batch = tuple(x.shape[: max(x.ndim - len(shape), 0)])
+    if tuple(x.shape) != batch + shape:
+        raise ValueError(
+            f"a tensor must have the shape (*batch, {str(shape)[1:]}, got {tuple(x.shape)}"
         )
-        for i in range(info.batch_size)
-    ]
-    if isinstance(results[0], tuple):
-        return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
-    return torch.stack(results), 0
+    if not x.is_floating_point():
+        raise TypeError(f"a tensor must be of floats, got {x.dtype}")
+    return batch

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from math import factorial
 
-from tannaka.codegen.plan import ABSENT, INPUT, Contract, Embed, Mix, Plan, Zeros
+from tannaka.codegen.plan import ABSENT, INPUT, Contract, Embed, Mix, Plan, Zeros, inverse
 from tannaka.diagrams.errors import BackendError
 
 RESULT = "y"
@@ -43,6 +43,7 @@ class Mixing:
     """``outs[e] = sum over f of weight[rows[e][f]] @ features[f]``, all of one order.
 
     A feature is a tensor and a permutation: axis i of it is axis ``permutation[i]`` of the tensor.
+    A row that is ``ABSENT`` stands for a weight of zero.
     """
 
     outs: tuple[str, ...]
@@ -102,8 +103,13 @@ class Layer:
 def forward(plan: Plan) -> Layer:
     """The layer of a plan.
 
-    Raises BackendError for a plan with steps other than sums along diagonals.
+    Raises BackendError for a plan that is more than sums along diagonals: with typed axes, forms,
+    Levi-Civita symbols, or signs.
     """
+    if plan.types > 1:
+        raise _uncovered(plan, "axes of several types")
+    if plan.scaled:
+        raise _uncovered(plan, "signs of diagrams")
     reductions: list[Reduction] = []
     mixings: list[Mixing] = []
     terms: list[Term] = []
@@ -126,25 +132,17 @@ def forward(plan: Plan) -> Layer:
                 )
             case Mix():
                 outs = tuple(map(called, step.outs))
-                mixings += _whole(outs, step)
-                rows = zip(outs, step.bias_rows, strict=False)
-                bias_rows.update((out, row) for out, row in rows if row != ABSENT)
+                if step.features:
+                    mixings.append(Mixing(outs, step.features, step.rows))
+                found = zip(outs, step.bias_rows, strict=False)
+                bias_rows.update((out, row) for out, row in found if row != ABSENT)
             case Zeros():
                 pass
-            case Embed(forms=()):
+            case Embed(mean=False, forms=()):
                 tensors[step.out] = called(step.base)
                 terms.append(Term(called(step.base), called(step.source), step.labels, step.keep))
             case _:
-                raise BackendError(
-                    f"{plan.group} {plan.dom} -> {plan.cod}: the cpp backend covers plans of "
-                    f"contractions, mixes and embeddings along diagonals, not {step}; "
-                    "backend='einsum' runs this layer"
-                )
-    if plan.types > 1 or plan.scaled:
-        raise BackendError(
-            f"{plan.group} {plan.dom} -> {plan.cod}: the cpp backend covers axes of one type and "
-            "diagrams without signs; backend='einsum' runs this layer"
-        )
+                raise _uncovered(plan, f"{type(step).__name__} steps with forms or symbols")
     return Layer(
         source=INPUT,
         result=RESULT,
@@ -157,21 +155,11 @@ def forward(plan: Plan) -> Layer:
     )
 
 
-def _whole(outs: tuple[str, ...], step: Mix) -> list[Mixing]:
-    """A mix as ones in which each result needs each feature: no row is absent."""
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for e, row in enumerate(step.rows):
-        present = tuple(f for f, number in enumerate(row) if number != ABSENT)
-        alike.setdefault(present, []).append(e)
-    return [
-        Mixing(
-            tuple(outs[e] for e in some),
-            tuple(step.features[f] for f in present),
-            tuple(tuple(step.rows[e][f] for f in present) for e in some),
-        )
-        for present, some in alike.items()
-        if present
-    ]
+def _uncovered(plan: Plan, what: str) -> BackendError:
+    return BackendError(
+        f"{plan.group}, order {plan.dom} -> {plan.cod}: the cpp backend covers diagrams that are "
+        f"products of deltas, not {what}; backend='einsum' runs this layer"
+    )
 
 
 def transposed(layer: Layer) -> Layer:
@@ -184,9 +172,9 @@ def transposed(layer: Layer) -> Layer:
     features: dict[str, dict[Feature, int]] = {}
     for mixing in layer.mixings:
         for f, (name, axes) in enumerate(mixing.features):
-            back = tuple(axes.index(axis) for axis in range(len(axes)))
             for e, out in enumerate(mixing.outs):
-                features.setdefault(name, {})[f"d{out}", back] = mixing.rows[e][f]
+                if mixing.rows[e][f] != ABSENT:
+                    features.setdefault(name, {})[f"d{out}", inverse(axes)] = mixing.rows[e][f]
     alike: dict[tuple[Feature, ...], list[str]] = {}
     for name, found in features.items():
         alike.setdefault(tuple(sorted(found)), []).append(name)

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache, partial
 from importlib import resources
 from pathlib import Path
@@ -21,8 +22,8 @@ from torch import Tensor
 import tannaka as tn
 from tannaka.category.groups import Group
 from tannaka.codegen import native
+from tannaka.codegen.autograd import layer
 from tannaka.codegen.backends import cpp
-from tannaka.codegen.build import build
 from tannaka.codegen.interpret import interpret
 from tannaka.codegen.lower import lower
 from tannaka.codegen.passes import optimise
@@ -62,8 +63,18 @@ def plan_of(group: Group, k: int, l: int) -> Plan:
 
 
 def kernel_of(plan: Plan) -> Callable[..., Tensor]:
-    apply: Callable[..., Tensor] = build(cpp.kernel(plan)).apply
+    """The function (x, weight[, bias], n) -> y."""
+    kernels = native.compiled(cpp.source(plan), len(plan.inputs), len(plan.outputs), *rows_of(plan))
+
+    def apply(x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
+        *bias, n = rest
+        return layer((kernels, n), *native.ready(x, weight, bias[0] if bias else None))
+
     return apply
+
+
+def rows_of(plan: Plan) -> tuple[int, int]:
+    return len(plan.basis), len(plan.bias_basis or ())
 
 
 def random(plan: Plan, n: int, batch: tuple[int, ...], seed: int = 0) -> list[Tensor]:
@@ -97,8 +108,8 @@ def check(plan: Plan, n: int, batch: tuple[int, ...], seed: int) -> None:
     none = [torch.zeros_like(b) for b in bias]
     along = [[tangents[0], weight, *none], [x, tangents[1], *none]]
     along += [[torch.zeros_like(x), weight, tangents[2]]] if bias else []
-    for gradient, tangent, layer in zip(gradients, tangents, along, strict=True):
-        terms = dy * wanted(plan, layer, n)
+    for gradient, tangent, changed in zip(gradients, tangents, along, strict=True):
+        terms = dy * wanted(plan, changed, n)
         assert abs((gradient * tangent).sum() - terms.sum()) <= 1e-12 * terms.norm() + 1e-300
 
 
@@ -240,12 +251,13 @@ def test_torch_finds_nothing_wrong_with_the_operators(
     assert isinstance(plan, Plan)
     digest = native.Kernel(cpp.source(plan), 2, 2, 15, 2).digest
     x, weight, bias = (t.requires_grad_() for t in random(plan, 4, (2,)))
-    dy = torch.randn(2, 4, 4, COUT, dtype=torch.float64, requires_grad=True)
+    g = torch.randn(2, 4, 4, COUT, dtype=torch.float64, requires_grad=True)
     for name, arguments in (
-        ("forward", (x, weight, bias, 4)),
-        ("forward", (x, weight, None, 4)),
-        ("input_gradient", (dy, weight, 4)),
-        ("weight_gradient", (x, dy, 4)),
+        ("apply", (x, weight, bias, 4)),
+        ("apply", (x, weight, None, 4)),
+        ("gradients", (x, weight, g, 4)),
+        ("input_gradient", (weight, g, 4)),
+        ("weight_gradient", (x, g, 4)),
     ):
         operator = getattr(torch.ops.tannaka_cpp, f"{name}_{digest}").default
         found = torch.library.opcheck(operator, arguments)
@@ -350,9 +362,43 @@ def test_what_the_compiler_says_is_passed_on() -> None:
         native.library("this is not C++", 1, 1, "float")
 
 
-def test_a_plan_of_too_large_an_order_is_refused() -> None:
-    with pytest.raises(BackendError, match=r"covers orders up to 4, not 5.*backend='einsum'"):
-        tn.generate(tn.S(3), 1, 5, 1, 1, backend="cpp")
+@pytest.mark.parametrize(
+    ("group", "k", "l", "words"),
+    [
+        (tn.S(3), 1, 5, "orders up to 4, not 5"),
+        (tn.Sp(4), 2, 2, "not signs"),
+        (tn.SO(3), 2, 1, "not signs"),
+        (tn.S(3) * tn.S(4), (0, 1), (0,), "not axes of several types"),
+    ],
+)
+def test_what_is_not_covered_is_refused(group: Group, k: Any, l: Any, words: str) -> None:
+    with pytest.raises(BackendError, match=rf"{words}.*backend='einsum' runs"):
+        EquivariantLinear(group, k, l, 1, 1, backend="cpp")
+
+
+def test_forms_and_symbols_are_refused_whatever_their_signs() -> None:
+    for group, k, l in ((tn.Sp(2), 2, 0), (tn.SO(2), 1, 1)):
+        plan = lower(tn.Hom(group, k, l), 1, 1)
+        with pytest.raises(BackendError, match="forms or symbols"):
+            cpp.source(replace(plan, reduce="sum", signs=(1,) * len(plan.basis)))
+
+
+def test_only_the_factored_lowering_runs_in_cpp() -> None:
+    with pytest.raises(BackendError, match="lowering='factored', got 'dense'"):
+        EquivariantLinear(tn.S(3), 2, 2, 1, 1, backend="cpp", lowering="dense")
+
+
+def test_layers_of_a_family_read_n_from_the_input() -> None:
+    layers = [
+        EquivariantLinear(tn.S(), 2, 2, CIN, COUT, backend=backend, dtype=torch.float64)
+        for backend in ("cpp", "einsum")
+    ]
+    layers[1].load_state_dict(layers[0].state_dict())
+    for n in (1, 2, 6):
+        x = torch.randn(2, n, n, CIN, dtype=torch.float64)
+        torch.testing.assert_close(layers[0](x), layers[1](x))
+    mask = torch.tensor([[True] * 4 + [False] * 2, [True] * 6])
+    torch.testing.assert_close(layers[0](x, mask), layers[1](x, mask))
 
 
 def test_the_generated_file_checks_itself_where_tannaka_is_not_installed(tmp_path: Path) -> None:

@@ -8,10 +8,15 @@ from tannaka.codegen.backends import cpp, einsum
 from tannaka.codegen.plan import Plan
 from tannaka.diagrams.errors import BackendError
 
-BACKENDS: dict[str, Callable[[Plan], str]] = {"einsum": einsum.kernels, "cpp": cpp.kernel}
+BACKENDS: dict[str, Callable[[Plan], str]] = {"einsum": einsum.kernels, "cpp": cpp.kernels}
+"""What writes the functions of a layer, for a module that differentiates them."""
+ALONE: dict[str, Callable[[Plan], str]] = {"einsum": einsum.kernel, "cpp": cpp.kernel}
+"""What writes ``apply`` alone, differentiable by itself, for a file of its own."""
 
 
-def backend(name: str) -> Callable[[Plan], str]:
+def backend(
+    name: str, written: dict[str, Callable[[Plan], str]] = BACKENDS
+) -> Callable[[Plan], str]:
     """The backend of this name; ``"auto"`` is the best one there is.
 
     Raises BackendError for an unknown one, with the names that there are.
@@ -21,8 +26,8 @@ def backend(name: str) -> Callable[[Plan], str]:
     tannaka.diagrams.errors.BackendError: there is no backend 'cuda'; choose one of: auto, einsum, cpp
     """
     name = "einsum" if name == "auto" else name
-    if name not in BACKENDS:
+    if name not in written:
         raise BackendError(
-            f"there is no backend {name!r}; choose one of: {', '.join(['auto', *BACKENDS])}"
+            f"there is no backend {name!r}; choose one of: {', '.join(['auto', *written])}"
         )
-    return BACKENDS[name]
+    return written[name]

@@ -40,6 +40,8 @@ constexpr Size BYTES = 16, REGISTERS = 16;
 #endif
 
 #define INLINE inline __attribute__((always_inline))
+// What threads do together, between two barriers.
+#define STAGE __attribute__((noinline)) void
 
 // A vector register, read and written at any address.
 typedef T V __attribute__((vector_size(BYTES), aligned(alignof(T)), may_alias));
@@ -95,7 +97,7 @@ INLINE void scale(T* to, Size count, T factor) {
   for (Size c = 0; c < count; ++c) to[c] *= factor;
 }
 
-// Rows that are read together, a part of a second-level cache, and how far ahead they are fetched.
+// Rows that are read together, part of a second-level cache, and how far ahead they are asked for.
 template <Size C>
 constexpr Size SLAB = std::max<Size>(8, 65536 / (C * sizeof(T)) / 8 * 8);
 constexpr Size AHEAD = 8192 / sizeof(T);

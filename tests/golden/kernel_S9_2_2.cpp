@@ -29,6 +29,7 @@
 #define OUT 5
 #endif
 #define ORDER 3
+#define ABSENT -1
 
 #include "tiles.hpp"
 
@@ -43,7 +44,7 @@ struct Tensors {
 // c0[i] = x[ii]
 // c1[i] = mean over j of x[ij]
 // c2[j] = mean over i of x[ij]
-void reduce_x_2(Tensors t) {
+STAGE reduce_x_2(Tensors t) {
 #pragma omp for schedule(dynamic)
   for (Size item = 0; item < t.count * t.parts; ++item) {
     const Size b = item / t.parts, part = item % t.parts;
@@ -68,7 +69,7 @@ void reduce_x_2(Tensors t) {
 
 // c3[] = mean over i of c0[i]
 // c4[] = mean over i of c1[i]
-void reduce_x_1(Tensors t) {
+STAGE reduce_x_1(Tensors t) {
 #pragma omp for schedule(dynamic)
   for (Size item = 0; item < t.count * t.parts; ++item) {
     const Size b = item / t.parts, part = item % t.parts;
@@ -138,14 +139,14 @@ constexpr int ROWS_y[1][2] = {
 
 using Mix_y = Mixing<1 * IN, OUT, 1, 2>;
 
-void pack_y(const T* weight, T* panels) {
+STAGE pack_y(const T* weight, T* panels) {
   Mix_y::pack(panels, [=](Size e, Size s, Size k, Size o) {
     const Size f = k / IN, i = k % IN;
     return weight[(ROWS_y[e][s * 1 + f] * OUT + o) * IN + i];
   });
 }
 
-void mix_y(Tensors t, const T* panels) {
+STAGE mix_y(Tensors t, const T* panels) {
   using Mix = Mix_y;
   T* const tile = t.tiles + omp_get_thread_num() * t.tile;
   for_orbits<false, 2, Mix::side>(t.count, t.n, [=](Size r, const Row& q) {
@@ -170,14 +171,14 @@ constexpr int ROWS_m1[3][3] = {
 
 using Mix_m1 = Mixing<3 * IN, OUT, 3, 1>;
 
-void pack_m1(const T* weight, T* panels) {
+STAGE pack_m1(const T* weight, T* panels) {
   Mix_m1::pack(panels, [=](Size e, Size s, Size k, Size o) {
     const Size f = k / IN, i = k % IN;
     return weight[(ROWS_m1[e][f] * OUT + o) * IN + i];
   });
 }
 
-void mix_m1(Tensors t, const T* panels) {
+STAGE mix_m1(Tensors t, const T* panels) {
   using Mix = Mix_m1;
   T* const tile = t.tiles + omp_get_thread_num() * t.tile;
   for_positions<false, 1, Mix::most>(t.count, t.n, [=](Size r, const Row& q) {
@@ -212,14 +213,14 @@ constexpr int ROWS_m4[2][2] = {
 
 using Mix_m4 = Mixing<2 * IN, OUT, 2, 1>;
 
-void pack_m4(const T* weight, T* panels) {
+STAGE pack_m4(const T* weight, T* panels) {
   Mix_m4::pack(panels, [=](Size e, Size s, Size k, Size o) {
     const Size f = k / IN, i = k % IN;
     return weight[(ROWS_m4[e][f] * OUT + o) * IN + i];
   });
 }
 
-void mix_m4(Tensors t, const T* panels) {
+STAGE mix_m4(Tensors t, const T* panels) {
   using Mix = Mix_m4;
   T* const tile = t.tiles + omp_get_thread_num() * t.tile;
   for_positions<false, 0, Mix::most>(t.count, t.n, [=](Size r, const Row& q) {
@@ -244,7 +245,7 @@ void mix_m4(Tensors t, const T* panels) {
 // dm3[j] = sum over i of dy[ij]
 // dm2[i] = sum over j of dy[ij]
 // dm1[i] = dy[ii]
-void reduce_dy_2(Tensors t) {
+STAGE reduce_dy_2(Tensors t) {
 #pragma omp for schedule(dynamic)
   for (Size item = 0; item < t.count * t.parts; ++item) {
     const Size b = item / t.parts, part = item % t.parts;
@@ -268,7 +269,7 @@ void reduce_dy_2(Tensors t) {
 
 // dm5[] = sum over i of dm2[i]
 // dm4[] = sum over i of dm1[i]
-void reduce_dy_1(Tensors t) {
+STAGE reduce_dy_1(Tensors t) {
 #pragma omp for schedule(dynamic)
   for (Size item = 0; item < t.count * t.parts; ++item) {
     const Size b = item / t.parts, part = item % t.parts;
@@ -344,14 +345,14 @@ constexpr int ROWS_dx[1][2] = {
 
 using Mix_dx = Mixing<1 * OUT, IN, 1, 2>;
 
-void pack_dx(const T* weight, T* panels) {
+STAGE pack_dx(const T* weight, T* panels) {
   Mix_dx::pack(panels, [=](Size e, Size s, Size k, Size o) {
     const Size f = k / OUT, i = k % OUT;
     return weight[(ROWS_dx[e][s * 1 + f] * OUT + i) * IN + o];
   });
 }
 
-void mix_dx(Tensors t, const T* panels) {
+STAGE mix_dx(Tensors t, const T* panels) {
   using Mix = Mix_dx;
   T* const tile = t.tiles + omp_get_thread_num() * t.tile;
   for_orbits<false, 2, Mix::side>(t.count, t.n, [=](Size r, const Row& q) {
@@ -376,14 +377,14 @@ constexpr int ROWS_dc0[3][3] = {
 
 using Mix_dc0 = Mixing<3 * OUT, IN, 3, 1>;
 
-void pack_dc0(const T* weight, T* panels) {
+STAGE pack_dc0(const T* weight, T* panels) {
   Mix_dc0::pack(panels, [=](Size e, Size s, Size k, Size o) {
     const Size f = k / OUT, i = k % OUT;
     return weight[(ROWS_dc0[e][f] * OUT + i) * IN + o];
   });
 }
 
-void mix_dc0(Tensors t, const T* panels) {
+STAGE mix_dc0(Tensors t, const T* panels) {
   using Mix = Mix_dc0;
   T* const tile = t.tiles + omp_get_thread_num() * t.tile;
   for_positions<false, 1, Mix::most>(t.count, t.n, [=](Size r, const Row& q) {
@@ -418,14 +419,14 @@ constexpr int ROWS_dc3[2][2] = {
 
 using Mix_dc3 = Mixing<2 * OUT, IN, 2, 1>;
 
-void pack_dc3(const T* weight, T* panels) {
+STAGE pack_dc3(const T* weight, T* panels) {
   Mix_dc3::pack(panels, [=](Size e, Size s, Size k, Size o) {
     const Size f = k / OUT, i = k % OUT;
     return weight[(ROWS_dc3[e][f] * OUT + i) * IN + o];
   });
 }
 
-void mix_dc3(Tensors t, const T* panels) {
+STAGE mix_dc3(Tensors t, const T* panels) {
   using Mix = Mix_dc3;
   T* const tile = t.tiles + omp_get_thread_num() * t.tile;
   for_positions<false, 0, Mix::most>(t.count, t.n, [=](Size r, const Row& q) {
@@ -450,7 +451,7 @@ void mix_dc3(Tensors t, const T* panels) {
 // The gradient of the rows of the weight in ROWS_y.
 using Outer_y = Outer<1 * OUT, 1 * IN, 2>;
 
-void outer_y(Tensors t, T* sums) {
+STAGE outer_y(Tensors t, T* sums) {
   using Sums = Outer_y;
   T* const left = t.tiles + omp_get_thread_num() * t.tile;
   T* const right = left + Sums::left;
@@ -464,7 +465,7 @@ void outer_y(Tensors t, T* sums) {
   }, [=](const Row*, Size count) { Sums::add_products(left, right, count, sums); });
 }
 
-void total_y(const T* sums, T* dweight) {
+STAGE total_y(const T* sums, T* dweight) {
   share<false>(1 * OUT, [=](Size m) {
     for (Size k = 0; k < 1 * IN; ++k) {
       const Size e = m / OUT, o = m % OUT, f = k / IN, i = k % IN;
@@ -479,7 +480,7 @@ void total_y(const T* sums, T* dweight) {
 // The gradient of the rows of the weight in ROWS_m1.
 using Outer_m1 = Outer<3 * OUT, 3 * IN, 1>;
 
-void outer_m1(Tensors t, T* sums) {
+STAGE outer_m1(Tensors t, T* sums) {
   using Sums = Outer_m1;
   T* const left = t.tiles + omp_get_thread_num() * t.tile;
   T* const right = left + Sums::left;
@@ -494,7 +495,7 @@ void outer_m1(Tensors t, T* sums) {
   }, [=](const Row*, Size count) { Sums::add_products(left, right, count, sums); });
 }
 
-void total_m1(const T* sums, T* dweight) {
+STAGE total_m1(const T* sums, T* dweight) {
   share<false>(3 * OUT, [=](Size m) {
     for (Size k = 0; k < 3 * IN; ++k) {
       const Size e = m / OUT, o = m % OUT, f = k / IN, i = k % IN;
@@ -509,7 +510,7 @@ void total_m1(const T* sums, T* dweight) {
 // The gradient of the rows of the weight in ROWS_m4.
 using Outer_m4 = Outer<2 * OUT, 2 * IN, 1>;
 
-void outer_m4(Tensors t, T* sums) {
+STAGE outer_m4(Tensors t, T* sums) {
   using Sums = Outer_m4;
   T* const left = t.tiles + omp_get_thread_num() * t.tile;
   T* const right = left + Sums::left;
@@ -522,7 +523,7 @@ void outer_m4(Tensors t, T* sums) {
   }, [=](const Row*, Size count) { Sums::add_products(left, right, count, sums); });
 }
 
-void total_m4(const T* sums, T* dweight) {
+STAGE total_m4(const T* sums, T* dweight) {
   share<false>(2 * OUT, [=](Size m) {
     for (Size k = 0; k < 2 * IN; ++k) {
       const Size e = m / OUT, o = m % OUT, f = k / IN, i = k % IN;
@@ -594,7 +595,7 @@ extern "C" int forward(const T* x, const T* weight, const T* bias, T* y,
   return 0;
 }
 
-extern "C" int input_gradient(const T* dy, const T* weight, T* dx,
+extern "C" int input_gradient(const T* weight, const T* dy, T* dx,
     Size batch, Size n, int threads) {
   Workspace workspace;
   Tensors t = {};
@@ -682,14 +683,16 @@ extern "C" int weight_gradient(const T* x, const T* dy, T* dweight, T* dbias,
 #pragma omp parallel num_threads(threads) firstprivate(t)
   {
     const Size thread = omp_get_thread_num();
-    T* const sums_of_y = sums_y + thread * Outer_y::sums;
-    zero(sums_of_y, Outer_y::sums);
-    T* const sums_of_m1 = sums_m1 + thread * Outer_m1::sums;
-    zero(sums_of_m1, Outer_m1::sums);
-    T* const sums_of_m4 = sums_m4 + thread * Outer_m4::sums;
-    zero(sums_of_m4, Outer_m4::sums);
+    T* const mine_y = sums_y + thread * Outer_y::sums;
+    zero(mine_y, Outer_y::sums);
+    T* const mine_m1 = sums_m1 + thread * Outer_m1::sums;
+    zero(mine_m1, Outer_m1::sums);
+    T* const mine_m4 = sums_m4 + thread * Outer_m4::sums;
+    zero(mine_m4, Outer_m4::sums);
 #pragma omp single nowait
-    zero(dbias, 2 * OUT);
+    zero(dbias + 0 * OUT, OUT);
+#pragma omp single nowait
+    zero(dbias + 1 * OUT, OUT);
 #pragma omp barrier
     for (Size start = 0; start < batch; start += chunk) {
       t.count = std::min(chunk, batch - start);
@@ -699,9 +702,102 @@ extern "C" int weight_gradient(const T* x, const T* dy, T* dweight, T* dbias,
       reduce_x_1(t);
       reduce_dy_2(t);
       reduce_dy_1(t);
-      outer_y(t, sums_of_y);
-      outer_m1(t, sums_of_m1);
-      outer_m4(t, sums_of_m4);
+      outer_y(t, mine_y);
+      outer_m1(t, mine_m1);
+      outer_m4(t, mine_m4);
+#pragma omp single nowait
+      add_rows<OUT, 0, 1>(t.dm4, t.count, {dbias + 0 * OUT});
+#pragma omp single nowait
+      add_rows<OUT, 0, 1>(t.dm5, t.count, {dbias + 1 * OUT});
+#pragma omp barrier
+    }
+    total_y(sums_y, dweight);
+    total_m1(sums_m1, dweight);
+    total_m4(sums_m4, dweight);
+  }
+  return 0;
+}
+
+extern "C" int gradients(const T* x, const T* weight, const T* dy, T* dx, T* dweight, T* dbias,
+    Size batch, Size n, int threads) {
+  Workspace workspace;
+  Tensors t = {};
+  t.n = n;
+  const Size chunk = chunk_of(batch, n * n * IN + n * n * OUT, threads);
+  t.parts = parts_of(chunk, n, threads);
+  t.tile = std::max<Size>({1, Mix_dx::tile, Mix_dc0::tile, Mix_dc3::tile, Outer_y::tile,
+  Outer_m1::tile, Outer_m4::tile});
+  workspace.add(&t.tiles, threads * t.tile);
+  workspace.add(&t.c0, chunk * n * IN);
+  workspace.add(&t.c1, chunk * n * IN);
+  workspace.add(&t.c2, chunk * n * IN);
+  workspace.add(&t.c2_parts, chunk * t.parts * n * IN);
+  workspace.add(&t.c3, chunk * IN);
+  workspace.add(&t.c3_parts, chunk * t.parts * IN);
+  workspace.add(&t.c4, chunk * IN);
+  workspace.add(&t.c4_parts, chunk * t.parts * IN);
+  expect_writes(dx, batch * n * n * IN * Size(sizeof(T)));
+  workspace.add(&t.dm3, chunk * n * OUT);
+  workspace.add(&t.dm3_parts, chunk * t.parts * n * OUT);
+  workspace.add(&t.dm2, chunk * n * OUT);
+  workspace.add(&t.dm1, chunk * n * OUT);
+  workspace.add(&t.dm5, chunk * OUT);
+  workspace.add(&t.dm5_parts, chunk * t.parts * OUT);
+  workspace.add(&t.dm4, chunk * OUT);
+  workspace.add(&t.dm4_parts, chunk * t.parts * OUT);
+  workspace.add(&t.dc3, chunk * Panels<IN>::row);
+  workspace.add(&t.dc4, chunk * Panels<IN>::row);
+  workspace.add(&t.dc0, chunk * n * Panels<IN>::row);
+  workspace.add(&t.dc1, chunk * n * Panels<IN>::row);
+  workspace.add(&t.dc2, chunk * n * Panels<IN>::row);
+  T* panels_dx;
+  workspace.add(&panels_dx, Mix_dx::weights);
+  T* panels_dc0;
+  workspace.add(&panels_dc0, Mix_dc0::weights);
+  T* panels_dc3;
+  workspace.add(&panels_dc3, Mix_dc3::weights);
+  T* sums_y;
+  workspace.add(&sums_y, threads * Outer_y::sums);
+  T* sums_m1;
+  workspace.add(&sums_m1, threads * Outer_m1::sums);
+  T* sums_m4;
+  workspace.add(&sums_m4, threads * Outer_m4::sums);
+  if (!workspace.allocate()) return 1;
+#pragma omp parallel num_threads(threads) firstprivate(t)
+  {
+    pack_dx(weight, panels_dx);
+    pack_dc0(weight, panels_dc0);
+    pack_dc3(weight, panels_dc3);
+    const Size thread = omp_get_thread_num();
+    T* const mine_y = sums_y + thread * Outer_y::sums;
+    zero(mine_y, Outer_y::sums);
+    T* const mine_m1 = sums_m1 + thread * Outer_m1::sums;
+    zero(mine_m1, Outer_m1::sums);
+    T* const mine_m4 = sums_m4 + thread * Outer_m4::sums;
+    zero(mine_m4, Outer_m4::sums);
+#pragma omp single nowait
+    zero(dbias + 0 * OUT, OUT);
+#pragma omp single nowait
+    zero(dbias + 1 * OUT, OUT);
+#pragma omp barrier
+    for (Size start = 0; start < batch; start += chunk) {
+      t.count = std::min(chunk, batch - start);
+      t.x = const_cast<T*>(x) + start * n * n * IN;
+      t.dx = const_cast<T*>(dx) + start * n * n * IN;
+      t.dy = const_cast<T*>(dy) + start * n * n * OUT;
+      reduce_x_2(t);
+      reduce_x_1(t);
+      reduce_dy_2(t);
+      reduce_dy_1(t);
+      mix_dc3(t, panels_dc3);
+#pragma omp barrier
+      mix_dc0(t, panels_dc0);
+#pragma omp barrier
+      mix_dx(t, panels_dx);
+#pragma omp barrier
+      outer_y(t, mine_y);
+      outer_m1(t, mine_m1);
+      outer_m4(t, mine_m4);
 #pragma omp single nowait
       add_rows<OUT, 0, 1>(t.dm4, t.count, {dbias + 0 * OUT});
 #pragma omp single nowait
