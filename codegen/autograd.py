@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import torch
@@ -35,6 +36,14 @@ class Kernels:
     """(weight, g, n) -> the gradient of x."""
     weight_gradient: Callable[[Tensor, Tensor, Any], tuple[Tensor, Maybe]]
     """(x, g, n) -> the gradients of weight and bias."""
+    under_vmap: Callable[[], Kernels] | None = None
+    """What makes the functions that run under vmap, and that autograd may differentiate there;
+    None where these do."""
+
+    @cached_property
+    def batched(self) -> Kernels:
+        """The functions that run under vmap."""
+        return self if self.under_vmap is None else self.under_vmap()
 
 
 Of: TypeAlias = tuple[Kernels, Any]
@@ -110,7 +119,7 @@ class _Layer(torch.autograd.Function):
     def vmap(info: Any, in_dims: Any, x: Tensor, weight: Tensor, bias: Maybe, of: Of) -> Any:
         if in_dims[1] is None and in_dims[2] is None:
             return layer(of, x.movedim(in_dims[0], 0), weight, bias), 0
-        return _each(info, in_dims[:3], (x, weight, bias), of[0].apply, of[1]), 0
+        return _each(info, in_dims[:3], (x, weight, bias), of[0].batched.apply, of[1]), 0
 
 
 def _needed(ctx: Any, x: Tensor, weight: Tensor, g: Tensor) -> tuple[Maybe, Maybe, Maybe]:
@@ -161,7 +170,7 @@ class _InputGradient(torch.autograd.Function):
     def vmap(info: Any, in_dims: Any, weight: Tensor, g: Tensor, of: Of) -> Any:
         if in_dims[0] is None:
             return _input_gradient(of, weight, g.movedim(in_dims[1], 0)), 0
-        return _each(info, in_dims[:2], (weight, g), of[0].input_gradient, of[1]), 0
+        return _each(info, in_dims[:2], (weight, g), of[0].batched.input_gradient, of[1]), 0
 
 
 class _WeightGradient(torch.autograd.Function):
@@ -203,7 +212,7 @@ class _WeightGradient(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, x: Tensor, g: Tensor, of: Of) -> Any:
-        found = _each(info, in_dims[:2], (x, g), of[0].weight_gradient, of[1], 2)
+        found = _each(info, in_dims[:2], (x, g), of[0].batched.weight_gradient, of[1], 2)
         return found, (0, None if found[1] is None else 0)
 
 
@@ -248,7 +257,7 @@ class _Gradients(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, x: Tensor, weight: Tensor, g: Tensor, of: Of) -> Any:
-        found = _each(info, in_dims[:3], (x, weight, g), of[0].gradients, of[1], 3)
+        found = _each(info, in_dims[:3], (x, weight, g), of[0].batched.gradients, of[1], 3)
         return found, (0, 0, None if found[2] is None else 0)
 
 

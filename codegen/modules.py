@@ -17,7 +17,7 @@ from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
 from tannaka.codegen.autograd import Kernels, layer
 from tannaka.codegen.backends import backend as find_backend
-from tannaka.codegen.backends.einsum import ragged_kernel
+from tannaka.codegen.backends import einsum
 from tannaka.codegen.build import build
 from tannaka.codegen.choose import (
     MOST,
@@ -185,13 +185,16 @@ class EquivariantLinear(nn.Module):
             return kernel(plan)
         left = [kind for kind, size in enumerate(network_sizes(self.group.n)) if size is None]
         if len(left) == 1:
-            self._apply_ragged = build(ragged_kernel(plan, left[0])).apply
-        self.source = find_backend(self.backend)(plan)
-        built = build(self.source)
-        return partial(
-            _run,
-            Kernels(built.apply, built.gradients, built.input_gradient, built.weight_gradient),
-        )
+            self._apply_ragged = build(einsum.ragged_kernel(plan, left[0])).apply
+        backend = find_backend(self.backend)
+        self.source = backend(plan)
+        under_vmap = None
+        if backend is einsum.kernels:
+
+            def under_vmap() -> Kernels:
+                return _kernels(einsum.kernels(plan, batched=True))
+
+        return partial(_run, _kernels(self.source, under_vmap))
 
     @property
     def group(self) -> Group:
@@ -429,6 +432,14 @@ def _real(mask: Tensor, types: tuple[int, ...], kind: int) -> Tensor:
             sizes[axis] = mask.shape[-1]
             found = found & mask.reshape(*batch, *sizes, 1)
     return found
+
+
+def _kernels(source: str, under_vmap: Callable[[], Kernels] | None = None) -> Kernels:
+    """The functions of source text that a backend has written."""
+    built = build(source)
+    return Kernels(
+        built.apply, built.gradients, built.input_gradient, built.weight_gradient, under_vmap
+    )
 
 
 def _run(kernels: Kernels, x: Tensor, weight: Tensor, *rest: Any) -> Tensor:

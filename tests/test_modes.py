@@ -8,38 +8,49 @@ for all of them under the mark ``deep``.
 from __future__ import annotations
 
 import copy
+import io
 import itertools
+import pickle
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import networkx
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.func import functional_call
+from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
+from torch.nn.utils import parametrizations, parametrize, prune, skip_init
+from torch.utils.checkpoint import checkpoint
 
 import tannaka as tn
 from tannaka.codegen.build import build
+from tannaka.codegen.notation import Reduce
 from tannaka.codegen.plan import Plan
+from tannaka.diagrams.errors import BasisMismatchError
 from tannaka.nn import EquivariantLinear
-from tannaka.testing import ROUNDING, assert_equivariant
+from tannaka.testing import ROUNDING
 
 POINTS = tn.S(4) * tn.SO(3)
 KLEIN = tn.PermutationGroup([(1, 0, 3, 2), (2, 3, 0, 1)])
 PETERSEN = tn.Aut(networkx.petersen_graph())
+FACTORED = {"lowering": "factored"}
 LAYERS: dict[str, tuple[Any, Any, Any, dict[str, Any]]] = {
-    "S(5) 2-2": (tn.S(5), 2, 2, {}),
-    "S(4) 3-1": (tn.S(4), 3, 1, {}),
-    "A(3) 2-1": (tn.A(3), 2, 1, {}),
-    "O(3) 2-2": (tn.O(3), 2, 2, {}),
-    "SO(3) 2-1": (tn.SO(3), 2, 1, {}),
-    "Sp(4) 2-2": (tn.Sp(4), 2, 2, {}),
-    "points": (POINTS, (0, 1, 1), (0, 1), {}),
+    "S(5) 2-2": (tn.S(5), 2, 2, FACTORED),
+    "S(4) 3-1": (tn.S(4), 3, 1, FACTORED),
+    "A(3) 2-1": (tn.A(3), 2, 1, FACTORED),
+    "O(3) 2-2": (tn.O(3), 2, 2, FACTORED),
+    "SO(3) 2-1": (tn.SO(3), 2, 1, FACTORED),
+    "Sp(4) 2-2": (tn.Sp(4), 2, 2, FACTORED),
+    "points": (POINTS, (0, 1, 1), (0, 1), FACTORED),
+    "family": (tn.S(), 2, 1, {}),
+    "auto": (tn.S(4), 2, 1, {}),
     "dense": (tn.S(3), 2, 2, {"lowering": "dense"}),
     "isotypic": (tn.O(3), 2, 2, {"lowering": "isotypic"}),
     "orbits": (KLEIN, 2, 1, {}),
@@ -48,6 +59,8 @@ LAYERS: dict[str, tuple[Any, Any, Any, dict[str, Any]]] = {
     "zero": (tn.O(3), 2, 1, {}),
     "no bias": (tn.S(4), 1, 2, {"bias": False}),
 }
+N = 4
+"""The size of axes in layers of a family, which leave it open."""
 FEW = ("S(5) 2-2", "SO(3) 2-1", "isotypic", "orbits", "graphs")
 """Layers of which each runs code that the others do not."""
 I, O = 2, 3
@@ -72,8 +85,13 @@ def made(name: str, dtype: torch.dtype = torch.float64, **options: Any) -> Equiv
 
 
 def random_input(layer: EquivariantLinear, *batch: int) -> Tensor:
-    shape = (*batch, *layer.group.shape(layer.in_order), I)
+    group = tn.S(N) if layer.group.n is None else layer.group
+    shape = (*batch, *group.shape(layer.in_order), I)
     return torch.randn(shape, dtype=layer.weight.dtype)
+
+
+def matrix_of(layer: EquivariantLinear) -> Tensor:
+    return layer.matrix(n=N) if layer.group.n is None else layer.matrix()
 
 
 def values(layer: nn.Module) -> dict[str, Tensor]:
@@ -112,10 +130,11 @@ def assert_same(f: Callable[[Tensor], Any], layer: EquivariantLinear, x: Tensor)
 
 
 @contextmanager
-def forward_mode() -> Iterator[None]:
-    """Torch compiles its own formulas for jvp in a way that it deprecates."""
+def deprecated() -> Iterator[None]:
+    """Torch compiles its own formulas for jvp, and parts of inductor, in a way that it deprecates."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        for category in (DeprecationWarning, FutureWarning):
+            warnings.filterwarnings("ignore", "`torch.*is deprecated", category)
         yield
 
 
@@ -146,11 +165,9 @@ def test_eager_is_the_matrix(name: str) -> None:
     layer = made(name)
     x = random_input(layer, 4)
     y = layer(x) - layer(torch.zeros_like(x))
-    rows, columns = layer.matrix().shape[1::2]
-    flat = torch.einsum("opiq,bqi->bpo", layer.matrix(), x.reshape(4, columns, I))
-    assert rows * O * 4 == flat.numel()
+    matrix = matrix_of(layer)
+    flat = torch.einsum("opiq,bqi->bpo", matrix, x.reshape(4, matrix.shape[3], I))
     assert_close(y, flat.reshape(y.shape), 10)
-    assert_equivariant(layer, allow_zero=True)
 
 
 @layers()
@@ -240,6 +257,448 @@ def test_inductor_takes_any_batch_with_one_graph(name: str) -> None:
     assert_compiles(name, "inductor")
 
 
+@pytest.mark.usefixtures("forgetful")
+def test_a_compiled_network_learns_what_it_would_have_learned() -> None:
+    double: Any = {"dtype": torch.float64}
+    first = EquivariantLinear(tn.S(4), 2, 2, 2, 3, **double)
+    last = EquivariantLinear(tn.S(4), 2, 0, 3, 1, lowering="isotypic", **double)
+    eager = nn.Sequential(first, nn.Tanh(), last)
+    twin = copy.deepcopy(eager)
+    compiled: Any = torch.compile(twin, fullgraph=True)
+    losses: list[list[float]] = [[], []]
+    for f, network, found in zip((eager, compiled), (eager, twin), losses, strict=True):
+        optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+        for seed in range(3):
+            x = torch.randn(7, 4, 4, 2, generator=torch.Generator().manual_seed(seed)).double()
+            optimizer.zero_grad()
+            with deprecated():
+                loss = f(x).square().mean()
+                loss.backward()
+            optimizer.step()
+            found.append(loss.item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+    assert losses[0][2] < losses[0][0]
+
+
+SIMILAR: dict[str, Callable[[], Iterable[EquivariantLinear]]] = {
+    "reductions": lambda: (EquivariantLinear(tn.S(3), 2, 2, I, O, reduce=r) for r in REDUCE),
+    "groups": lambda: (EquivariantLinear(g, 2, 2, I, O) for g in (tn.A(3), tn.S(3), tn.O(3))),
+    "graphs": lambda: (
+        EquivariantLinear(tn.Aut(graph), 1, 1, I, O, basis="diagram")
+        for graph in (networkx.cycle_graph(6), networkx.complete_bipartite_graph(3, 3))
+    ),
+    "orbits": lambda: (
+        EquivariantLinear(tn.PermutationGroup([generator]), 1, 2, I, O)
+        for generator in ((1, 2, 0, 3), (0, 2, 3, 1))
+    ),
+    "isotypic": lambda: (
+        EquivariantLinear(tn.O(3), 2, 2, I, O, reduce=r, lowering="isotypic") for r in REDUCE
+    ),
+}
+REDUCE: tuple[Reduce, ...] = ("mean", "sum")
+
+
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("kind", SIMILAR)
+def test_layers_share_compiled_code_only_where_they_are_alike(kind: str) -> None:
+    # They take and give the same shapes, and run one function: only guards tell them apart.
+    counter = CompileCounter()
+    different = [layer.double() for layer in SIMILAR[kind]()]
+    for layer in [*different, *(copy.deepcopy(layer) for layer in different)]:
+        layer.reset_parameters()
+        compiled: Any = torch.compile(layer, fullgraph=True, backend=counter)
+        x = random_input(layer, 11)
+        assert_close(compiled(x), layer(x))
+    assert counter.frame_count <= len(different), "a copy of a layer compiles again"
+
+
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("parameters", [torch.float32, torch.float64])
+@layers("SO(3) 2-1", "isotypic")
+def test_autocast_compiled(name: str, parameters: torch.dtype) -> None:
+    layer = made(name, parameters)
+    x = random_input(layer, 3).requires_grad_()
+    compiled: Any = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    outside = assert_autocast(compiled, layer, x, torch.bfloat16)
+
+    def cast(x: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y: Tensor = layer(x)
+        return y
+
+    inside = torch.compile(cast, fullgraph=True, backend="aot_eager")(x)
+    assert inside.dtype == outside.dtype == cast(x).dtype
+    assert_close(inside, cast(x))
+
+
+@pytest.mark.usefixtures("forgetful")
+@layers("S(5) 2-2")
+def test_gradients_of_each_sample_compile(name: str) -> None:
+    layer = made(name)
+    x = random_input(layer, 11)
+    for_each = vmap(grad(lambda p, x: called(layer)(p, x).square().sum()), (None, 0))
+    found = torch.compile(for_each, fullgraph=True, backend="aot_eager")(values(layer), x)
+    for key, wanted in for_each(values(layer), x).items():
+        assert_close(found[key], wanted)
+
+
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("strict", [False, pytest.param(True, marks=pytest.mark.deep)])
+@layers(*FEW)
+def test_export_takes_any_batch(name: str, strict: bool) -> None:
+    layer = made(name)
+    batch = {"x": {0: torch.export.Dim("batch", min=0)}}
+    program = torch.export.export(
+        layer, (random_input(layer, 11),), None, dynamic_shapes=batch, strict=strict
+    )
+    file = io.BytesIO()
+    torch.export.save(program, file)
+    file.seek(0)
+    for found in (program, torch.export.load(file)):
+        run: Any = found.module()
+        for size in (1, 2, 13):
+            x = random_input(layer, size)
+            assert_close(run(x), layer(x))
+
+
+@pytest.mark.deep
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("name", FEW)
+def test_a_package_for_c_plus_plus_takes_any_batch(name: str, tmp_path: Path) -> None:
+    layer = made(name)
+    batch = {"x": {0: torch.export.Dim("batch", min=2, max=64)}}
+    program = torch.export.export(layer, (random_input(layer, 11),), dynamic_shapes=batch)
+    path = torch._inductor.aoti_compile_and_package(program, package_path=str(tmp_path / "a.pt2"))
+    run = torch._inductor.aoti_load_package(path)
+    for size in (2, 13):
+        x = random_input(layer, size)
+        assert_close(run(x), layer(x))
+
+
+# Transforms of functions
+
+
+@layers()
+def test_vmap_over_inputs(name: str) -> None:
+    layer = made(name)
+    x = random_input(layer, 4, 3)
+    wanted = layer(x)
+    assert_close(vmap(layer)(x), wanted)
+    assert_close(vmap(layer, in_dims=1, out_dims=1, chunk_size=2)(x), wanted)
+    assert_close(vmap(vmap(layer))(x), wanted)
+    last = vmap(layer, in_dims=-1, out_dims=-1)(x.movedim(0, -1))
+    assert_close(last.movedim(-1, 0), wanted)
+
+
+@layers()
+def test_vmap_over_weights_and_biases(name: str) -> None:
+    models = [made(name) for _ in range(4)]
+    call, x = called(models[0]), random_input(models[0], 3)
+    stacked, _ = torch.func.stack_module_state(models)
+    assert_close(vmap(call, (0, None))(stacked, x), torch.stack([model(x) for model in models]))
+    inputs = random_input(models[0], 4, 3)
+    wanted = torch.stack([model(x) for model, x in zip(models, inputs, strict=True)])
+    assert_close(vmap(call)(stacked, inputs), wanted)
+    for one in stacked:
+        others = {key: value[0] for key, value in stacked.items() if key != one}
+        found = vmap(lambda value, one=one, others=others: call({**others, one: value}, x))(
+            stacked[one]
+        )
+        wanted = torch.stack([call({**others, one: value}, x) for value in stacked[one]])
+        assert_close(found, wanted)
+
+
+@layers()
+def test_gradients_of_each_sample(name: str) -> None:
+    layer = made(name)
+    x = random_input(layer, 4)
+    loss = grad(lambda p, x: called(layer)(p, x).square().sum())
+    found = vmap(loss, (None, 0))(values(layer), x)
+    for sample in range(4):
+        for key, wanted in loss(values(layer), x[sample]).items():
+            assert_close(found[key][sample], wanted)
+
+
+@layers()
+def test_jvp_and_vjp(name: str) -> None:
+    layer = made(name)
+    x, dx = random_input(layer, 3), random_input(layer, 3)
+    parameters = values(layer)
+    tangents = {key: torch.randn_like(value) for key, value in parameters.items()}
+    with deprecated():
+        y, dy, *_ = jvp(called(layer), (parameters, x), (tangents, dx))
+    assert_close(y, layer(x))
+    moved = layer(dx) - layer(torch.zeros_like(x)) + called(layer)(tangents, x)
+    assert_close(dy, moved, 10)
+    y, back, *_ = vjp(called(layer), parameters, x)
+    g = torch.randn_like(y)
+    of_parameters, of_x = back(g)
+    wanted = answers(layer, layer, x, g)[1:]
+    for one, other in zip((of_x, *of_parameters.values()), wanted, strict=True):
+        assert_close(one, other)
+    # <g, dy> is <gradients, tangents>
+    pairs = [(of_x, dx), *((of_parameters[key], tangents[key]) for key in tangents)]
+    total = sum((a * b).sum() for a, b in pairs)
+    assert float(total) == pytest.approx(float((g * dy).sum()), abs=1e-11)
+
+
+@layers()
+def test_jacobians_and_hessians(name: str) -> None:
+    layer = made(name)
+    x = random_input(layer)
+    outputs = layer(x).numel()
+    matrix = matrix_of(layer).permute(1, 0, 3, 2).reshape(outputs, x.numel())
+    # torch takes no forward derivative by an empty tensor
+    empty = {key: value for key, value in values(layer).items() if not value.numel()}
+    point = {key: value for key, value in values(layer).items() if value.numel()} | {"x": x}
+
+    def cubes(point: Mapping[str, Tensor]) -> Tensor:
+        parameters = {key: value for key, value in point.items() if key != "x"}
+        y: Tensor = called(layer)({**parameters, **empty}, point["x"])
+        return y.pow(3).sum()
+
+    with deprecated():
+        for jacobian in (jacrev, jacfwd):
+            assert_close(jacobian(layer)(x).reshape(matrix.shape), matrix, 10)
+        mixed = hessian(cubes)(point)
+    reverse = jacrev(jacrev(cubes))(point)
+    for one, other in itertools.product(point, point):
+        assert_close(mixed[one][other], reverse[one][other], 10)
+    wanted = matrix.T @ (6 * layer(x).reshape(-1, 1) * matrix)
+    assert_close(mixed["x"]["x"].reshape(wanted.shape), wanted, 10)
+    by_rows: Any = torch.autograd.functional.hessian
+    backward = by_rows(lambda x: layer(x).pow(3).sum(), x)
+    assert_close(backward.reshape(wanted.shape), wanted, 10)
+
+
+# Training
+
+
+@layers()
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpointing(name: str, reentrant: bool) -> None:
+    layer = made(name)
+    x = random_input(layer, 3)
+    g = torch.randn_like(layer(x))
+    given = x.clone().requires_grad_()
+    checkpoint(layer, given, use_reentrant=reentrant).backward(g)
+    wanted = answers(layer, layer, x, g)[1:]
+    for found, other in zip((given, *layer.parameters()), wanted, strict=True):
+        assert found.grad is not None
+        assert_close(found.grad, other)
+
+
+@layers()
+def test_what_is_frozen_gets_no_gradient(name: str) -> None:
+    layer = made(name)
+    x = random_input(layer, 3)
+    g = torch.randn_like(layer(x))
+    wanted = answers(layer, layer, x, g)[1:]
+    leaves = [x, *layer.parameters()]
+    for learned in itertools.product((False, True), repeat=len(leaves)):
+        for leaf, flag in zip(leaves, learned, strict=True):
+            leaf.requires_grad_(flag).grad = None
+        y = layer(x)
+        assert y.requires_grad == any(learned)
+        if any(learned):
+            y.backward(g)
+        for leaf, flag, gradient in zip(leaves, learned, wanted, strict=True):
+            assert (leaf.grad is not None) == flag
+            if leaf.grad is not None:
+                assert_close(leaf.grad, gradient)
+
+
+@layers()
+@pytest.mark.parametrize(
+    "options", [{"foreach": True}, {"foreach": False}, {"fused": True}], ids=str
+)
+def test_optimizers(name: str, options: Any) -> None:
+    layer = made(name)
+    slow = copy.deepcopy(layer)
+    x = random_input(layer, 4)
+    steps = [
+        (layer, torch.optim.AdamW(layer.parameters(), lr=0.1, weight_decay=0.1, **options)),
+        (slow, torch.optim.AdamW(slow.parameters(), lr=0.1, weight_decay=0.1, foreach=False)),
+    ]
+    for module, optimizer in steps:
+        for _ in range(3):
+            optimizer.zero_grad()
+            module(x).square().sum().backward()
+            nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+            optimizer.step()
+    for one, other in zip(layer.parameters(), slow.parameters(), strict=True):
+        assert_close(one.detach(), other.detach(), 100)
+    average = torch.optim.swa_utils.AveragedModel(layer)
+    average.update_parameters(layer)
+    assert_close(average(x), layer(x))
+
+
+class Halved(nn.Module):
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight / 2
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        return 2 * weight
+
+
+@pytest.mark.usefixtures("forgetful")
+@layers()
+def test_parametrizations_of_the_weight(name: str) -> None:
+    layer: Any = made(name)
+    plain: Any = made(name)
+    plain.load_state_dict(layer.state_dict())
+    parametrize.register_parametrization(layer, "weight", Halved())
+    x = random_input(layer, 3)
+    assert_close(layer(x), plain(x))
+    layer(x).square().sum().backward()
+    plain(x).square().sum().backward()
+    original = layer.parametrizations.weight.original
+    assert_close(original.grad, plain.weight.grad / 2)
+    twin = copy.deepcopy(layer)
+    twin.load_state_dict(layer.state_dict())
+    assert_close(twin(x), plain(x))
+    if name in FEW:
+        compiled: Any = torch.compile(twin, fullgraph=True, backend="eager")
+        assert_close(compiled(x), plain(x))
+    assert "EquivariantLinear" in repr(layer)
+    parametrize.remove_parametrizations(layer, "weight")
+    assert_close(layer(x), plain(x))
+
+
+@layers()
+def test_norms_and_pruning_of_the_weight(name: str) -> None:
+    layer = made(name)
+    x = random_input(layer, 3)
+    y = layer(x)
+    if not layer.weight.numel():
+        pytest.skip("an empty weight has no norm")
+    normed = parametrizations.weight_norm(copy.deepcopy(layer), "weight", dim=0)
+    assert_close(normed(x), y, 10)
+    normed(x).sum().backward()
+    bounded: Any = parametrizations.spectral_norm(copy.deepcopy(layer), "weight", 50)
+    bounded(x).sum().backward()
+    norm = torch.linalg.matrix_norm(bounded.weight.detach().flatten(1), 2)
+    assert float(norm) == pytest.approx(1, rel=1e-2)
+    pruned: Any = copy.deepcopy(layer)
+    prune.l1_unstructured(pruned, "weight", amount=1)  # type: ignore[no-untyped-call]
+    assert int((pruned.weight == 0).sum()) == 1
+    assert_close(pruned(x), functional_call(layer, {"weight": pruned.weight}, (x,)))
+    pruned(x).sum().backward()
+
+
+@layers()
+def test_deterministic_algorithms(name: str) -> None:
+    layer = made(name)
+    x = random_input(layer, 3)
+    g = torch.randn_like(layer(x))
+    torch.use_deterministic_algorithms(True)
+    try:
+        for one, other in zip(
+            answers(layer, layer, x, g), answers(layer, layer, x, g), strict=True
+        ):
+            assert torch.equal(one, other)
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+# Copies, files and state dicts
+
+
+@layers()
+def test_copies(name: str) -> None:
+    layer = made(name)
+    x = random_input(layer, 3)
+    y = layer(x)
+    file = io.BytesIO()
+    torch.save(layer, file)
+    file.seek(0)
+    for twin in (
+        copy.deepcopy(layer),
+        pickle.loads(pickle.dumps(layer)),
+        torch.load(file, weights_only=False),
+    ):
+        assert torch.equal(twin(x), y)
+        assert_same(twin, twin, x)
+        with torch.no_grad():
+            for parameter in twin.parameters():
+                parameter.add_(1)
+        assert torch.equal(layer(x), y)
+        assert not twin.weight.numel() or not torch.equal(twin(x), y)
+
+
+@layers()
+def test_state_dicts_go_through_files(name: str) -> None:
+    layer = made(name)
+    file = io.BytesIO()
+    torch.save({"model": nn.Sequential(layer).state_dict()}, file)
+    file.seek(0)
+    state = torch.load(file, weights_only=True)["model"]
+    x = random_input(layer, 3)
+    for empty in (False, True):
+        network = nn.Sequential(made(name, device="meta" if empty else "cpu"))
+        network.load_state_dict(state, assign=empty)
+        assert torch.equal(network(x), layer(x))
+
+
+@layers()
+def test_from_the_meta_device(name: str) -> None:
+    layer = made(name)
+    x = random_input(layer, 3)
+    g = torch.randn_like(layer(x))
+    wanted = answers(layer, layer, x, g)
+    group, k, l, own = LAYERS[name]
+    with torch.device("meta"):
+        inside = made(name)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*no linear map but 0", UserWarning)
+        options: Any = {"dtype": torch.float64, **own}
+        skipped = skip_init(EquivariantLinear, group, k, l, I, O, **options)  # type: ignore[no-untyped-call]
+    for empty in (inside, made(name, device="meta"), made(name).to("meta")):
+        y = empty(x.to("meta"))
+        assert (y.device.type, y.shape, y.dtype) == ("meta", layer(x).shape, torch.float64)
+        drawn = empty.to_empty(device="cpu")
+        drawn.reset_parameters()
+        assert all(parameter.isfinite().all() for parameter in drawn.parameters())
+        drawn.load_state_dict(layer.state_dict())
+        for one, other in zip(answers(drawn, drawn, x, g), wanted, strict=True):
+            assert torch.equal(one, other)
+    assert all(parameter.device.type == "cpu" for parameter in skipped.parameters())
+    skipped.load_state_dict(layer.state_dict())
+    assert torch.equal(skipped(x), layer(x))
+
+
+@layers()
+def test_a_state_dict_that_does_not_fit_is_refused_with_the_reason(name: str) -> None:
+    layer = made(name)
+    own = layer.plan.signature()
+    ours = nn.Sequential(layer, nn.Tanh())
+    before = {key: value.clone() for key, value in ours.state_dict().items()}
+    others = {other: nn.Sequential(made(other), nn.Tanh()).state_dict() for other in LAYERS}
+    for other, state in others.items():
+        theirs = made(other).plan.signature()
+        if theirs == own:
+            continue
+        with pytest.raises(BasisMismatchError) as refused:
+            ours.load_state_dict(state)
+        assert "0._extra_state" in str(refused.value)
+        assert repr(theirs) in str(refused.value)
+        assert repr(own) in str(refused.value)
+        with pytest.raises(BasisMismatchError):
+            ours.load_state_dict(state, strict=False)
+    for key, value in ours.state_dict().items():
+        assert torch.equal(value, before[key])
+    silent = {key: value for key, value in others[name].items() if key != "0._extra_state"}
+    with pytest.raises(RuntimeError, match=r'Missing key\(s\) in state_dict: "0\._extra_state"'):
+        ours.load_state_dict(silent)
+    missing = ours.load_state_dict(silent, strict=False)
+    assert missing.missing_keys == ["0._extra_state"]
+    assert torch.equal(layer.weight, silent["0.weight"])
+    prefixed = {f"net.{key}": value for key, value in others[name].items()}
+    nn.ModuleDict({"net": ours}).load_state_dict(prefixed)
+    nn.modules.utils.consume_prefix_in_state_dict_if_present(prefixed, "net.")
+    ours.load_state_dict(prefixed)
+
+
 # Where and how a layer is made
 
 
@@ -269,8 +728,8 @@ def test_a_layer_made_in_a_mode_leaves_nothing_behind(name: str, mode: str) -> N
     assert_same(layer, layer, x)
     if isinstance(layer.plan, Plan):
         # As a compiler sees it, which saves constants for the gradients that it finds itself.
-        apply = build(layer.source).apply
-        assert_same(lambda x: apply(x, layer.weight, layer.bias, layer.group.n), layer, x)
+        apply, n = build(layer.source).apply, layer.group.n or N
+        assert_same(lambda x: apply(x, layer.weight, layer.bias, n), layer, x)
 
 
 @layers()

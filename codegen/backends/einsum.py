@@ -64,8 +64,8 @@ def levi_civita(
         found[target].append((sum(value[i] * n**p for p, i in enumerate(reversed(old))), sign))
     terms = max(map(len, found))
     filled = [places + [(0, 0)] * (terms - len(places)) for places in found]
-    table = torch.tensor(filled).reshape(-1, terms, 2)
-    return table[:, :, 0].flatten(), table[:, :, 1:].contiguous()
+    places = torch.tensor([place for row in filled for place, _ in row])
+    return places, torch.tensor([[[sign] for _, sign in row] for row in filled])
 
 
 def signed(
@@ -122,6 +122,20 @@ def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
 }
 """What emitted code calls; each stands in it when it is called."""
 
+BATCHED = HELPERS | {
+    # vmap makes gather of index_select, which keeps for its gradient what later steps write to.
+    "levi_civita": HELPERS["levi_civita"].replace(
+        "x.index_select(-2, places)", "x[..., places, :]"
+    ),
+    # vmap has no rule for addmm_.
+    "accumulate": '''\
+def accumulate(y: Tensor, x: Tensor, matrix: Tensor) -> None:
+    """Add x @ matrix to y."""
+    y += x @ matrix
+''',
+}
+"""The same for code that runs under vmap, and is differentiated there."""
+
 WIDTH = 100
 """The longest line of emitted code; comments keep to it too."""
 
@@ -146,14 +160,15 @@ def ragged_kernel(plan: Plan, kind: int) -> str:
     return emitter.text([emitter.apply()])
 
 
-def kernels(plan: Plan) -> str:
+def kernels(plan: Plan, *, batched: bool = False) -> str:
     """The source of ``apply(x, weight, bias, n)``, bias perhaps None, and of three for gradients.
 
     ``gradients(x, weight, g, n)`` gives those of x, weight and bias for the gradient g of the
     output; ``input_gradient(weight, g, n)`` and ``weight_gradient(x, g, n)`` give them apart, the
-    second with that of the bias. Without a bias its gradient is None.
+    second with that of the bias. Without a bias its gradient is None. ``batched`` code is for vmap:
+    a little slower, and autograd may differentiate it.
     """
-    emitter = _Emitter(plan, optional=True)
+    emitter = _Emitter(plan, optional=True, batched=batched)
     back = gradient(plan)
     parts = [
         emitter.apply(),
@@ -171,6 +186,8 @@ class _Emitter:
     plan: Plan
     optional: bool = False
     """Whether the bias may be None when it runs, and stands among the arguments in any case."""
+    batched: bool = False
+    """Whether it runs under vmap."""
     ragged: int | None = None
     """The type of axes of which each input has fewer entries than there are, if one has: means over
     them are multiplied by the argument ``ratio``, of the shape of the batch, once for each."""
@@ -190,7 +207,8 @@ class _Emitter:
         if self.tables:
             constants = "\n".join(_constant(name, made) for made, name in self.tables.items())
             parts.append(constants.replace("# fmt: on\n# fmt: off\n", ""))
-        helpers = [text.rstrip() for name, text in HELPERS.items() if name in self.helpers]
+        known = BATCHED if self.batched else HELPERS
+        helpers = [text.rstrip() for name, text in known.items() if name in self.helpers]
         parts = [*helpers, *parts, *functions]
         return "\n\n\n".join(parts) + "\n"
 
