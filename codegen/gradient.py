@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from tannaka.codegen.network import Word
+from tannaka.codegen.passes.order import drop_dead
 from tannaka.codegen.plan import (
     ABSENT,
     INPUT,
@@ -125,7 +126,8 @@ def gradient(plan: Plan) -> Gradient:
         found[name] = out
 
     mixed = _mixed(plan)
-    for step in reversed(plan.steps):
+    # What nothing needs has no gradient.
+    for step in reversed(drop_dead(plan).steps):
         match step:
             case Embed():
                 found[step.base] = found[step.out]

@@ -68,6 +68,10 @@ class EquivariantLinear(nn.Module):
     Layers of a family, ``tannaka.S()`` or a product with it, have the weights of large n, and take
     any n: they read it from their input, and with a mask inputs of several sizes padded to one.
 
+    ``backend="cpp"`` runs layers of sums along diagonals (those of S(n) and O(n), with k and l up to
+    4) in C++ on the CPU, several times as fast. It needs a C++ compiler, for some seconds when a
+    layer is first called.
+
     A layer gives one answer in every mode of PyTorch: eager, ``torch.compile(fullgraph=True)``,
     ``torch.export``, ``torch.func``, checkpointing, DDP and FSDP. Outputs and gradients differ from
     those of its float64 copy by rounding, at most this much relative to the largest entry
@@ -129,7 +133,7 @@ class EquivariantLinear(nn.Module):
             reduce=reduce,
             backend=backend,
             basis=basis,
-            lowering=self.lowering if lowering == "auto" else lowering,
+            lowering=lowering,
         )
         self._apply_plan = self._built()
         if not self.plan.basis:

@@ -24,6 +24,7 @@ from tannaka.codegen.plan import (
     used,
 )
 from tannaka.diagrams.errors import PlanError
+from tannaka.diagrams.partition import restricted_growth
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,12 @@ def verify(plan: Plan, *, after: str) -> Plan:
     """
     try:
         verify_names(plan.steps, {INPUT}, (plan.result,))
+        for step in plan.steps:
+            verify_form(step)
         trace = traced(plan)
+        types = plan.words()[plan.result]
+        if types != plan.outputs:
+            raise PlanError(f"the result has axes of types {types}, not {plan.outputs}")
     except (PlanError, ValueError, KeyError, IndexError) as error:
         raise PlanError(f"after {after}: {error}") from error
     mean = plan.reduce == "mean"
@@ -202,6 +208,10 @@ def verify(plan: Plan, *, after: str) -> Plan:
         ("weight", trace.weight, plan.networks, plan.signs),
         ("bias", trace.bias, plan.bias_networks, plan.bias_signs),
     ):
+        if len(signs) != len(networks) or not {1, -1}.issuperset(signs):
+            raise PlanError(
+                f"after {after}: the {kind} has {len(networks)} rows, and their signs are {signs}"
+            )
         wanted = {
             row: Branch(
                 times(one.canonical(), sign), one.averaged() if mean and kind == "weight" else ()
@@ -244,3 +254,27 @@ def verify_names(steps: tuple[Step, ...], known: set[str], results: tuple[str, .
     for result in results:
         if result not in known - spent:
             raise PlanError(f"the result {result} is not there at the end")
+
+
+def verify_form(step: Step) -> None:
+    """Indices are written in the one way that backends read; else PlanError."""
+    match step:
+        case Contract() | Embed():
+            joined = [index for pair in step.forms for index in pair]
+            if (
+                step.labels != restricted_growth(step.labels)
+                or step.keep != tuple(sorted(set(step.keep) & set(step.labels)))
+                or len(set(joined) - set(step.keep)) < len(joined)
+                or not set(joined) <= set(step.labels)
+            ):
+                raise PlanError(f"{step} does not have its indices in order, or a form on others")
+        case LeviCivita():
+            others = [
+                [index for index in axes if index not in step.legs]
+                for axes in (step.labels, step.keep)
+            ]
+            if others[0] != others[1]:
+                raise PlanError(f"{step} exchanges axes that are no legs")
+        case Mix():
+            if any(len(row) != len(step.features) for row in step.rows):
+                raise PlanError(f"{step} has not one row for each result and feature")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -205,6 +206,52 @@ def derivatives(run: Any, given: Sequence[Tensor], g: Tensor) -> dict[str, Tenso
             for name, part in zip((*names, "gradient"), second, strict=True)
         },
     }
+
+
+@dataclass(frozen=True)
+class Cases:
+    """A layer's task with random numbers, and what the oracle makes of them."""
+
+    hom: tn.Hom
+    x: Array
+    weight: Array
+    bias: Array | None
+    g: Array
+    """The gradient of the output."""
+    settings: dict[str, Any]
+    wanted: dict[str, Tensor]
+    """What :func:`derivatives` gives."""
+
+    @classmethod
+    def of(
+        cls,
+        hom: tn.Hom,
+        *,
+        bias: bool = True,
+        reduce: str = "mean",
+        in_channels: int = 2,
+        out_channels: int = 3,
+    ) -> Cases:
+        """One with two inputs."""
+        given = arguments(hom, in_channels, out_channels, bias)
+        shape = (2, *hom.group.shape(hom.l), out_channels)
+        g = torch.from_numpy(np.random.default_rng(2).standard_normal(shape))
+
+        def call(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+            return defined(hom, reduce, x, weight, bias)
+
+        x, weight, *rest = (one.detach().numpy() for one in given)
+        wanted = derivatives(call, given, g)
+        settings = {"bias": bias, "reduce": reduce}
+        return cls(hom, x, weight, rest[0] if rest else None, g.numpy(), settings, wanted)
+
+    @property
+    def in_channels(self) -> int:
+        return int(self.weight.shape[2])
+
+    @property
+    def out_channels(self) -> int:
+        return int(self.weight.shape[1])
 
 
 def assert_equal(got: dict[str, Any], wanted: dict[str, Any], about: object = "") -> None:

@@ -93,7 +93,8 @@ def test_the_file_checks_itself_where_tannaka_is_not_installed(
 @cases
 @pytest.mark.filterwarnings("ignore:.*no linear map but 0:UserWarning")
 def test_state_dicts_move_both_ways(g: Group, k: int, l: int, options: dict[str, Any]) -> None:
-    layer = EquivariantLinear(g, k, l, 2, 3, **options, dtype=torch.float64)
+    made: Any = {"lowering": "factored", "dtype": torch.float64}
+    layer = EquivariantLinear(g, k, l, 2, 3, **options, **made)
     generated = tn.generate(g, k, l, 2, 3, **options).load()(dtype=torch.float64)
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter)

@@ -5,217 +5,230 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import combinations
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-from oracles import dense_layer
+from layer_cases import (
+    Cases,
+    any_homs,
+    assert_equal,
+    bias_hom,
+    homs_of,
+    kinds,
+    matrices,
+    sizes,
+)
+from spoiling import spoiled
 
 import tannaka as tn
-from tannaka.category.groups import Group
-from tannaka.codegen.interpret import interpret
+from tannaka.codegen.backends.einsum import kernels
+from tannaka.codegen.build import build
+from tannaka.codegen.gradient import gradient
+from tannaka.codegen.interpret import interpret, interpret_gradient
 from tannaka.codegen.lower import lower
 from tannaka.codegen.notation import Reduce, formula, indices
-from tannaka.codegen.passes import PASSES, optimise
-from tannaka.codegen.plan import Contract, Embed, Mix, Plan
+from tannaka.codegen.passes import PASSES, Pass, optimise
+from tannaka.codegen.plan import Mix, Plan
 from tannaka.codegen.trace import traced, verify
 from tannaka.diagrams.errors import PlanError
 from tannaka.diagrams.partition import SetPartition
-from tannaka.testing.strategies import groups, orders
 
-PASS_SETS = [passes for count in range(len(PASSES) + 1) for passes in combinations(PASSES, count)]
-
-
-def numbers(plan: Plan, n: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
-    """Random input, weight and bias of the plan's shapes."""
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((2, *(n,) * plan.dom, plan.in_channels))
-    weight = rng.standard_normal((len(plan.basis), plan.out_channels, plan.in_channels))
-    if plan.bias_basis is None:
-        return x, weight, None
-    return x, weight, rng.standard_normal((len(plan.bias_basis), plan.out_channels))
+Passes = tuple[Pass, ...]
 
 
-@pytest.mark.parametrize("passes", PASS_SETS, ids=lambda passes: "+".join(n for n, _ in passes))
-@given(
-    groups(4, kinds=["S", "O"]),
-    orders(3),
-    orders(3),
-    st.booleans(),
-    st.sampled_from(["mean", "sum"]),
-)
-def test_the_interpreted_plan_is_the_definition_whichever_passes_ran(
-    passes: Any, g: Group, k: int, l: int, bias: bool, reduce: Any
-) -> None:
-    plan = optimise(lower(tn.Hom(g, k, l), 2, 3, bias=bias, reduce=reduce), passes)
-    x, weight, b = numbers(plan, g.n)
-    wanted = dense_layer(
-        [diagram.blocks for diagram in plan.basis],
-        [diagram.blocks for diagram in plan.bias_basis or ()],
-        weight,
-        b,
-        x,
-        g.n,
-        k,
-        l,
-        mean=reduce == "mean",
+def check(plan: Plan, case: Cases, about: object = "") -> None:
+    """A plan and its backward pass, run in numpy, are the oracle."""
+    n, wanted = case.hom.group.n, case.wanted
+    of_input, of_weight, of_bias = interpret_gradient(
+        gradient(plan), case.x, case.weight, case.g, n
     )
-    got = interpret(plan, x, weight, b, g.n)
-    assert got.shape == wanted.shape
-    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-12 * np.abs(wanted).max(initial=1))
+    got = {
+        "output": interpret(plan, case.x, case.weight, case.bias, n),
+        "gradient of the input": of_input,
+        "gradient of the weight": of_weight,
+        "gradient of the bias": of_bias,
+    }
+    if case.bias is None:
+        del got["gradient of the bias"]
+    assert_equal(got, {name: wanted[name] for name in got}, about)
 
 
-@given(groups(4, kinds=["S", "A", "O", "SO", "Sp"]), orders(3), orders(3))
-def test_the_trace_of_a_plan_is_the_matrices_of_the_basis(g: Group, k: int, l: int) -> None:
-    plan = optimise(lower(tn.Hom(g, k, l), 1, 1, reduce="sum"))
-    trace = traced(plan)
-    for row, diagram in enumerate(plan.basis):
-        found = plan.signs[row] * trace.weight[row].network.matrix((g.n,))
-        np.testing.assert_array_equal(found, g.matrix(diagram))
-    for row, diagram in enumerate(plan.bias_basis or ()):
-        found = plan.bias_signs[row] * trace.bias[row].network.matrix((g.n,))
-        np.testing.assert_array_equal(found, g.matrix(diagram))
+def random_passes(random: Random) -> Passes:
+    """Some of the passes, in any order."""
+    return tuple(random.sample(PASSES, random.randint(2, len(PASSES))))
 
 
-def spoil_label(plan: Plan) -> Plan:
-    index, step = next((i, s) for i, s in enumerate(plan.steps) if isinstance(s, Embed))
-    return put(plan, index, replace(step, labels=tuple(range(len(step.labels))), keep=(0,)))
+@pytest.mark.parametrize("name", kinds())
+def test_plans_and_their_gradients_are_the_definition_whichever_passes_ran(name: str) -> None:
+    random = Random(name)
+    alone: list[Passes] = [(one,) for one in PASSES]
+    for hom in homs_of(name):
+        sets = [(), *alone, PASSES, random_passes(random)]
+        # Bias or none, mean or sum: over all orders every set of passes meets all of them.
+        case = Cases.of(hom, bias=random.random() < 0.7, reduce=random.choice(["mean", "sum"]))
+        plain = lower(hom, case.in_channels, case.out_channels, **case.settings)
+        for passes in sets:
+            names = " + ".join(name for name, _ in passes)
+            check(optimise(plain, passes), case, f"{hom}, {case.settings}, {names}")
 
 
-def spoil_row(plan: Plan) -> Plan:
-    index, step = next((i, s) for i, s in enumerate(plan.steps) if isinstance(s, Mix))
-    rows = (step.rows[0][::-1], *step.rows[1:])
-    return put(plan, index, replace(step, rows=rows))
+@given(any_homs(), st.booleans(), st.sampled_from(["mean", "sum"]), st.randoms())
+def test_any_passes_in_any_order(hom: tn.Hom, bias: bool, reduce: str, random: Random) -> None:
+    case = Cases.of(hom, bias=bias, reduce=reduce)
+    plain = lower(hom, case.in_channels, case.out_channels, **case.settings)
+    for _ in range(2):
+        check(optimise(plain, random_passes(random)), case)
 
 
-def spoil_permutation(plan: Plan) -> Plan:
-    index, step = next(
-        (i, s)
-        for i, s in enumerate(plan.steps)
-        if isinstance(s, Mix) and any(len(axes) > 1 for _, axes in s.features)
-    )
-    features = tuple((name, permutation[::-1]) for name, permutation in step.features)
-    return put(plan, index, replace(step, features=features))
+@pytest.mark.parametrize("name", kinds())
+def test_the_trace_of_a_plan_is_the_matrices_of_the_basis(name: str) -> None:
+    for hom in homs_of(name):
+        plan = optimise(lower(hom, 1, 1, reduce="sum"))
+        trace, at = traced(plan), sizes(hom.group)
+        for found, signs, wanted in (
+            (trace.weight, plan.signs, matrices(hom)),
+            (trace.bias, plan.bias_signs, matrices(bias_hom(hom))),
+        ):
+            assert sorted(found) == list(range(len(signs))) == list(range(len(wanted)))
+            for row, branch in found.items():
+                got = signs[row] * branch.network.matrix(at)
+                np.testing.assert_array_equal(got, wanted[row], err_msg=f"{hom}, row {row}")
 
 
-def spoil_bias(plan: Plan) -> Plan:
-    index, step = next(
-        (i, s) for i, s in enumerate(plan.steps) if isinstance(s, Mix) and s.bias_rows
-    )
-    return put(plan, index, replace(step, bias_rows=step.bias_rows[::-1]))
+SPOILED: list[tuple[str, Any, Any, Reduce]] = [
+    ("S(4)", 2, 2, "mean"),
+    ("S(2)", 2, 2, "sum"),
+    ("O(3)", 2, 2, "mean"),
+    ("O(3)", 1, 2, "mean"),
+    ("A(2)", 1, 2, "mean"),
+    ("SO(2)", 2, 2, "mean"),
+    ("SO(3)", 2, 1, "mean"),
+    ("SO(3)", 2, 3, "mean"),
+    ("Sp(4)", 2, 2, "mean"),
+    ("Sp(4)", 4, 2, "sum"),
+    ("SO(2) x SO(2)", (0, 1), (1, 0), "mean"),
+    ("S(2) x Sp(2)", (1, 0, 1), (0, 1, 1), "mean"),
+    ("S(3) x S(3)", (0, 1), (1, 0), "mean"),
+    ("Sp(2) x Sp(2)", (1, 1, 0, 0), (), "mean"),
+]
+NEVER_RIGHT = {
+    "a form turned round",
+    "a form left out",
+    "another form",
+    "partners exchanged",
+    "legs exchanged",
+    "another kind",
+    "a symbol left out",
+    "a mean",
+    "a sign",
+    "a sign of the bias",
+    "another row",
+    "a row made absent",
+    "rows of another length",
+    "labels",
+    "another base",
+    "axes of zeros",
+    "a step done twice",
+    "a base used again",
+    "an embedding done twice",
+    "the input written over",
+    "what was written over read",
+}
+"""What changes a plan in any case. The rest may leave it as it was: two steps that do not need each
+other can change places, and two results that are the same tensor can stand for each other."""
 
 
-def spoil_mean(plan: Plan) -> Plan:
-    index, step = next(
-        (i, s) for i, s in enumerate(plan.steps) if isinstance(s, Contract) and s.summed
-    )
-    return put(plan, index, replace(step, mean=False))
+@pytest.mark.parametrize("optimised", [False, True])
+def test_what_is_verified_is_right_and_a_spoiled_plan_is_caught(optimised: bool) -> None:
+    caught: Counter[str] = Counter()
+    for name, k, l, reduce in SPOILED:
+        hom = tn.Hom(tn.group(name), k, l)
+        case = Cases.of(hom, reduce=reduce, in_channels=1, out_channels=1)
+        plan = lower(hom, 1, 1, reduce=reduce)
+        plan = optimise(plan) if optimised else plan
+        for what, other in spoiled(plan):
+            if (error := refused(other)) is not None:
+                assert error.startswith("after spoiling: "), what
+                caught[what] += 1
+                continue
+            assert what not in NEVER_RIGHT, f"{hom}: {what} is not caught: {other}"
+            check(other, case, what)
+            check_source(other, case, what)
+    assert set(caught) >= NEVER_RIGHT
 
 
-def drop_step(plan: Plan) -> Plan:
-    return plan.with_steps(plan.steps[:-1], plan.result)
+def refused(plan: Plan) -> str | None:
+    """What the verification says of a plan that it refuses."""
+    try:
+        verify(plan, after="spoiling")
+    except PlanError as error:
+        return str(error)
+    return None
 
 
-def reverse_steps(plan: Plan) -> Plan:
-    return plan.with_steps(plan.steps[::-1], plan.result)
+def check_source(plan: Plan, case: Cases, about: str) -> None:
+    """The text that is written for a plan is the oracle too."""
+    written = build(kernels(plan))
+    given = [None if a is None else torch.from_numpy(a) for a in (case.x, case.weight, case.bias)]
+    n = case.hom.group.n
+    got = {"output": written.apply(*given, n)}
+    of_input, of_weight, _ = written.gradients(*given[:2], torch.from_numpy(case.g), n)
+    got |= {"gradient of the input": of_input, "gradient of the weight": of_weight}
+    assert_equal(got, {name: case.wanted[name] for name in got}, about)
 
 
-def assign_twice(plan: Plan) -> Plan:
-    return plan.with_steps((plan.steps[0], *plan.steps), plan.result)
+def test_a_pass_that_spoils_a_plan_is_named() -> None:
+    def drop_the_last(plan: Plan) -> Plan:
+        return plan.with_steps(plan.steps[:-1], plan.result)
+
+    def turn_a_sign(plan: Plan) -> Plan:
+        return replace(plan, signs=(-plan.signs[0], *plan.signs[1:]))
+
+    for run in (drop_the_last, turn_a_sign):
+        with pytest.raises(PlanError, match=r"^after my own pass: "):
+            optimise(lower(tn.Hom(tn.S(4), 2, 2), 2, 3), (*PASSES, ("my own pass", run)))
 
 
-def reuse_base(plan: Plan) -> Plan:
-    last = plan.steps[-1]
-    assert isinstance(last, Embed)
-    return plan.with_steps((*plan.steps, replace(last, out="again")), "again")
+def test_the_error_names_the_row_and_both_diagrams() -> None:
+    plan = lower(tn.Hom(tn.S(3), 1, 1), 1, 1, bias=False)
+    mix = next(step for step in plan.steps if isinstance(step, Mix))
+    spoilt = replace(mix, rows=((1,),))
+    steps = tuple(spoilt if step is mix else step for step in plan.steps)
+    with pytest.raises(PlanError, match="row 1 of the weight is used twice"):
+        verify(plan.with_steps(steps, plan.result), after="spoiling")
+    with pytest.raises(PlanError, match=r"row 0 of the weight computes .*, expected Branch\(.*"):
+        verify(replace(plan, signs=(-1, 1)), after="spoiling")
 
 
-def write_over_input(plan: Plan) -> Plan:
-    last = plan.steps[-1]
-    assert isinstance(last, Embed)
-    return plan.with_steps((*plan.steps, replace(last, base="x", out="again")), plan.result)
-
-
-def embed_twice(plan: Plan) -> Plan:
-    last = plan.steps[-1]
-    assert isinstance(last, Embed)
-    return plan.with_steps((*plan.steps, replace(last, base=last.out, out="again")), "again")
-
-
-def read_what_was_written_over(plan: Plan) -> Plan:
-    """The trace is still the basis; only the rule that a base is spent forbids it."""
-    *steps, last = plan.steps
-    assert isinstance(last, Embed)
-    axes = tuple(range(len(last.keep)))
-    spill = Embed("spilt", last.source, last.source, axes, axes)
-    return plan.with_steps((*steps, spill, last), plan.result)
-
-
-def put(plan: Plan, index: int, step: Any) -> Plan:
-    return plan.with_steps((*plan.steps[:index], step, *plan.steps[index + 1 :]), plan.result)
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        spoil_label,
-        spoil_row,
-        spoil_permutation,
-        spoil_bias,
-        spoil_mean,
-        drop_step,
-        reverse_steps,
-        assign_twice,
-        reuse_base,
-        write_over_input,
-        embed_twice,
-        read_what_was_written_over,
-    ],
-)
-def test_a_spoiled_plan_is_caught_and_the_pass_named(spoil: Callable[[Plan], Plan]) -> None:
-    plan = lower(tn.Hom(tn.S(4), 2, 2), 2, 3)
-    with pytest.raises(PlanError, match="after spoiling: "):
-        verify(spoil(plan), after="spoiling")
-    with pytest.raises(PlanError, match="after spoiling: "):
-        optimise(plan, (*PASSES, ("spoiling", spoil)))
-
-
-def test_sharing_takes_the_work_off_the_input_and_the_output() -> None:
-    """S(n), 3 -> 3: of 21 contractions and 21 embeddings, 3 sums and 3 broadcasts touch n^3."""
-    plain = lower(tn.Hom(tn.S(6), 3, 3), 1, 1)
-    plan = optimise(plain)
-
-    def large(plan: Plan) -> tuple[int, int]:
-        sums = [s for s in plan.steps if isinstance(s, Contract) and s.summed]
-        writes = [s for s in plan.steps if isinstance(s, Embed)]
-        return tuple(sum(len(set(s.labels)) == 3 for s in steps) for steps in (sums, writes))  # type: ignore[return-value]
-
-    assert large(plain)[0] > large(plan)[0]
-    assert large(plan) == (3, 3)
-    sums = Counter(len(set(s.labels)) for s in plan.steps if isinstance(s, Contract) and s.summed)
-    writes = Counter(len(set(s.labels)) for s in plan.steps if isinstance(s, Embed))
-    assert sums == {1: 5, 2: 6, 3: 3}, "how many sums touch n, n^2 and n^3 entries"
-    assert writes == {1: 9, 2: 9, 3: 3}
-    with pytest.raises(ValueError, match="shares its contractions already"):
-        PASSES[0][1](plan)
-    with pytest.raises(ValueError, match="shares its embeddings already"):
-        PASSES[1][1](plan)
+def test_orders_of_ten_plan_and_run_for_rotations() -> None:
+    hom = tn.Hom(tn.O(3), 5, 5)
+    plan = lower(hom, 1, 1, bias=False)
+    assert len(plan.basis) == hom.dimension
+    verify(optimise(plan), after="all")
 
 
 def test_plans_read_well(golden: Callable[[str, str], None]) -> None:
-    for g, k, l in ((tn.S(5), 2, 2), (tn.O(3), 2, 4), (tn.S(2), 1, 2)):
-        name = f"plan_{g}_{k}_{l}.txt".replace("(", "").replace(")", "")
-        golden(name, f"{optimise(lower(tn.Hom(g, k, l), 2, 3))}\n")
+    for name, k, l in (
+        ("S(5)", 2, 2),
+        ("O(3)", 2, 4),
+        ("S(2)", 1, 2),
+        ("SO(3)", 2, 2),
+        ("Sp(4)", 2, 2),
+        ("S(3) x SO(2)", (0, 1), (1, 0)),
+    ):
+        file = f"plan_{name}_{k}_{l}.txt".translate(str.maketrans("", "", "() ,"))
+        golden(file, f"{optimise(lower(tn.Hom(tn.group(name), k, l), 2, 3))}\n")
 
 
 def test_formulas_and_signatures() -> None:
     assert formula(SetPartition(0, 2, (0, 0)), factor="b1") == "y[ii] += b1"
     assert formula(SetPartition(0, 2, (0, 0)), factor="W1") == "y[ii] += W1 x[]"
-    settings: list[tuple[int, int, int, int, bool, Reduce]] = [
+    options: list[tuple[int, int, int, int, bool, Reduce]] = [
         (5, 2, 1, 1, True, "mean"),
         (6, 2, 1, 2, True, "mean"),
         (2, 2, 1, 1, True, "mean"),
@@ -225,7 +238,7 @@ def test_formulas_and_signatures() -> None:
     ]
     plans = [
         lower(tn.Hom(tn.S(n), k, l), 1, c, bias=bias, reduce=reduce)
-        for n, k, l, c, bias, reduce in settings
+        for n, k, l, c, bias, reduce in options
     ]
     texts = [plan.signature() for plan in plans]
     assert texts[0] == texts[1], "the same basis at another n, with other channels"

@@ -458,7 +458,8 @@ class _Emitter:
         if step.out.startswith("d_"):
             yield f"{step.out} = g.new_zeros((*batch, {sizes}{self.plan.in_channels}))"
             return
-        like = next((out for s in self.plan.steps if isinstance(s, Mix) for out in s.outs), "x")
+        before = self.plan.steps[: self.plan.steps.index(step)]
+        like = next((out for s in before if isinstance(s, Mix) for out in s.outs), "x")
         zeros = f"{like}.new_zeros((*batch, {sizes}weight.shape[1]))"
         if not self.plan.basis:
             yield "# No diagram: the linear map is 0. Empty sums let autograd see weight and input."

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tannaka.codegen.passes.merge import merge_mixes
 from tannaka.codegen.passes.order import drop_dead, order_by_memory
-from tannaka.codegen.passes.share import share_contractions, share_embeddings
+from tannaka.codegen.passes.share import join_equal, share_contractions, share_embeddings
 from tannaka.codegen.passes.signs import fold_signs
 from tannaka.codegen.plan import Plan
 from tannaka.codegen.trace import verify
@@ -15,6 +15,7 @@ Pass = tuple[str, Callable[[Plan], Plan]]
 
 PASSES: tuple[Pass, ...] = (
     ("share contractions", share_contractions),
+    ("join equal", join_equal),
     ("share embeddings", share_embeddings),
     ("merge mixes", merge_mixes),
     ("fold signs", fold_signs),

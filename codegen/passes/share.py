@@ -8,9 +8,19 @@ which larger one, and only a few steps touch the whole output.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
-from tannaka.codegen.plan import INPUT, Contract, Embed, Plan, Step, renamed
+from tannaka.codegen.plan import (
+    INPUT,
+    Contract,
+    Embed,
+    LeviCivita,
+    Plan,
+    Step,
+    renamed,
+    replaced,
+)
 from tannaka.diagrams.partition import restricted_growth
 
 
@@ -68,6 +78,38 @@ def share_contractions(plan: Plan) -> Plan:
         found[step.out] = target
     rest = [step for step in plan.steps if not isinstance(step, Contract)]
     return renamed(plan.with_steps((*shared, *rest), plan.result))
+
+
+def join_equal(plan: Plan) -> Plan:
+    """Take once what several steps take of the input, and leave out contractions that do nothing.
+
+    Diagrams with a determinant vertex and those without contract the input alike, before the
+    Levi-Civita symbol comes.
+
+    >>> from tannaka.category import SO, Hom, S
+    >>> from tannaka.codegen.lower import lower
+    >>> plan = lower(Hom(S(3) * SO(2), (0, 1), (1,)), 1, 1, bias=False)
+    >>> print(join_equal(share_contractions(plan)))
+    S(3) x SO(2), order (0, 1) -> (1,), channels 1 -> 1, 2 diagrams, no bias, reduce=mean
+      c0[j] = mean over i of x[ij]
+      e0[j] = sum over i of ε[ij] c0[i]
+      m0[i] = W0 c0[i] - W1 e0[i]
+      return m0
+    """
+    of_input, names, seen = {INPUT}, dict[str, str](), dict[Step, str]()
+    steps: list[Step] = []
+    for old in plan.steps:
+        step = replaced(old, names)
+        if isinstance(step, Contract | LeviCivita) and step.source in of_input:
+            idle = isinstance(step, Contract) and step.labels == step.keep
+            same = step.source if idle else seen.get(replace(step, out=""))
+            if same is not None:
+                names[step.out] = same
+                continue
+            seen[replace(step, out="")] = step.out
+            of_input.add(step.out)
+        steps.append(step)
+    return renamed(plan.with_steps(tuple(steps), plan.result))
 
 
 def share_embeddings(plan: Plan) -> Plan:

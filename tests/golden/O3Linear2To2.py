@@ -47,12 +47,12 @@ def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     """Apply the layer to x of shape (*batch, n, n, in_channels)."""
     # c0[] = mean over i of x[ii]
     c0 = diagonal(x, -3, -2).mean(-2)
-    # m1[] = W0 c0[] + b0
-    m1 = c0 @ weight[0].T
-    m1 = m1 + bias[0]
     # m0[ij] = W1 x[ij] + W2 x[ji]
     m0 = x @ weight[1].T
     m0 += permuted(x @ weight[2].T, 1, 0)
+    # m1[] = W0 c0[] + b0
+    m1 = c0 @ weight[0].T
+    m1 = m1 + bias[0]
     # m0[ii] += m1[]
     diagonal(m0, -3, -2).add_(m1[..., None, :])
     return m0

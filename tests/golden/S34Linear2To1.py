@@ -55,27 +55,27 @@ def mix(weight: Tensor, rows: Tensor, *features: Tensor) -> list[Tensor]:
     return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
 
 
-ROWS_0 = torch.tensor([[3, 4]])
-ROWS_1 = torch.tensor([[0, 1, 2]])
+ROWS_0 = torch.tensor([[0, 1, 2]])
+ROWS_1 = torch.tensor([[3, 4]])
 
 
 def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     """Apply the layer to x of shape (*batch, n, n, in_channels)."""
     # c0[i] = x[ii]
     c0 = diagonal(x, -3, -2)
-    # c3[] = mean over i of c0[i]
-    c3 = c0.mean(-2)
     # c1[i] = mean over j of x[ij]
     c1 = x.mean(-2)
-    # c4[] = mean over i of c1[i]
-    c4 = c1.mean(-2)
-    # m1[] = W3 c3[] + W4 c4[] + b0
-    (m1,) = mix(weight, ROWS_0, c3, c4)
-    m1 = m1 + bias[0]
     # c2[j] = mean over i of x[ij]
     c2 = x.mean(-3)
+    # c3[] = mean over i of c0[i]
+    c3 = c0.mean(-2)
+    # c4[] = mean over i of c1[i]
+    c4 = c1.mean(-2)
     # m0[i] = W0 c0[i] + W1 c1[i] + W2 c2[i]
-    (m0,) = mix(weight, ROWS_1, c0, c1, c2)
+    (m0,) = mix(weight, ROWS_0, c0, c1, c2)
+    # m1[] = W3 c3[] + W4 c4[] + b0
+    (m1,) = mix(weight, ROWS_1, c3, c4)
+    m1 = m1 + bias[0]
     # m0[i] += m1[]
     m0.add_(m1[..., None, :])
     return m0

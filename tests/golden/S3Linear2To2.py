@@ -73,8 +73,8 @@ def mix(weight: Tensor, rows: Tensor, *features: Tensor) -> list[Tensor]:
     return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
 
 
-ROWS_0 = torch.tensor([[3, 4], [13, -1]])
-ROWS_1 = torch.tensor([[0, 1, 2], [5, 7, 11], [9, 10, 12]])
+ROWS_0 = torch.tensor([[0, 1, 2], [5, 7, 11], [9, 10, 12]])
+ROWS_1 = torch.tensor([[3, 4], [13, -1]])
 
 
 def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
@@ -82,30 +82,30 @@ def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     weight = torch.cat([weight, torch.zeros_like(weight[:1])])
     # c0[i] = x[ii]
     c0 = diagonal(x, -3, -2)
-    # c3[] = mean over i of c0[i]
-    c3 = c0.mean(-2)
     # c1[i] = mean over j of x[ij]
     c1 = x.mean(-2)
-    # c4[] = mean over i of c1[i]
-    c4 = c1.mean(-2)
-    # m4[] = W3 c3[] + W4 c4[] + b0
-    # m5[] = W13 c3[] + b1
-    m4, m5 = mix(weight, ROWS_0, c3, c4)
-    m4 = m4 + bias[0]
-    m5 = m5 + bias[1]
     # c2[j] = mean over i of x[ij]
     c2 = x.mean(-3)
+    # c3[] = mean over i of c0[i]
+    c3 = c0.mean(-2)
+    # c4[] = mean over i of c1[i]
+    c4 = c1.mean(-2)
+    # m0[ij] = W6 x[ij] + W8 x[ji]
+    m0 = x @ weight[6].T
+    m0 += permuted(x @ weight[8].T, 1, 0)
     # m1[i] = W0 c0[i] + W1 c1[i] + W2 c2[i]
     # m2[i] = W5 c0[i] + W7 c1[i] + W11 c2[i]
     # m3[i] = W9 c0[i] + W10 c1[i] + W12 c2[i]
-    m1, m2, m3 = mix(weight, ROWS_1, c0, c1, c2)
+    m1, m2, m3 = mix(weight, ROWS_0, c0, c1, c2)
+    # m4[] = W3 c3[] + W4 c4[] + b0
+    # m5[] = W13 c3[] + b1
+    m4, m5 = mix(weight, ROWS_1, c3, c4)
+    m4 = m4 + bias[0]
+    m5 = m5 + bias[1]
     # m2[i] += m5[]
     m2.add_(m5[..., None, :])
     # m1[i] += m4[]
     m1.add_(m4[..., None, :])
-    # m0[ij] = W6 x[ij] + W8 x[ji]
-    m0 = x @ weight[6].T
-    m0 += permuted(x @ weight[8].T, 1, 0)
     # m0[ij] += m3[j]
     m0.add_(m3[..., None, :, :])
     # y2[ij] += y0[i]

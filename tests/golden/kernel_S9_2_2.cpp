@@ -4,18 +4,18 @@
 //     bias:
 //
 //   c0[i] = x[ii]
-//   c3[] = mean over i of c0[i]
 //   c1[i] = mean over j of x[ij]
-//   c4[] = mean over i of c1[i]
-//   m4[] = W3 c3[] + W4 c4[] + b0
-//   m5[] = W13 c3[] + W14 c4[] + b1
 //   c2[j] = mean over i of x[ij]
+//   c3[] = mean over i of c0[i]
+//   c4[] = mean over i of c1[i]
+//   m0[ij] = W6 x[ij] + W8 x[ji]
 //   m1[i] = W0 c0[i] + W1 c1[i] + W2 c2[i]
 //   m2[i] = W5 c0[i] + W7 c1[i] + W11 c2[i]
 //   m3[i] = W9 c0[i] + W10 c1[i] + W12 c2[i]
+//   m4[] = W3 c3[] + W4 c4[] + b0
+//   m5[] = W13 c3[] + W14 c4[] + b1
 //   y0 = m2 with m2[i] += m5[]
 //   y1 = m1 with m1[i] += m4[]
-//   m0[ij] = W6 x[ij] + W8 x[ji]
 //   y2 = m0 with m0[ij] += m3[j]
 //   y3 = y2 with y2[ij] += y0[i]
 //   y4 = y3 with y3[ii] += y1[i]
@@ -36,7 +36,7 @@
 // The tensors of a chunk of samples, as many as `count`; sums over the first index come in parts.
 struct Tensors {
   Size n, count, parts, tile;
-  T *tiles, *x, *c0, *c3, *c3_parts, *c1, *c4, *c4_parts, *c2, *c2_parts, *m4, *m5, *m1, *m2, *m3,
+  T *tiles, *x, *c0, *c1, *c2, *c2_parts, *c3, *c3_parts, *c4, *c4_parts, *m4, *m5, *m1, *m2, *m3,
       *y, *dy, *dm3, *dm3_parts, *dm2, *dm1, *dm5, *dm5_parts, *dm4, *dm4_parts, *dc3, *dc4, *dc0,
       *dc1, *dc2, *dx, *bias;
 };
@@ -132,40 +132,30 @@ INLINE void write_y(const Tensors& t, Size b, Size i, Size j, Size c, V v) {
   store_row<OUT>(t.y + at(t.n, b, i, j) * OUT, c, v);
 }
 
-// m4[] = W3 c3[] + W4 c4[]
-// m5[] = W13 c3[] + W14 c4[]
-constexpr int ROWS_m4[2][2] = {
-    {3, 4},
-    {13, 14},
+// y[ij] = W6 x[ij] + W8 x[ji]
+constexpr int ROWS_y[1][2] = {
+    {6, 8},
 };
 
-using Mix_m4 = Mixing<2 * IN, OUT, 2, 1>;
+using Mix_y = Mixing<1 * IN, OUT, 1, 2>;
 
-STAGE pack_m4(const T* weight, T* panels) {
-  Mix_m4::pack(panels, [=](Size e, Size s, Size k, Size o) {
+STAGE pack_y(const T* weight, T* panels) {
+  Mix_y::pack(panels, [=](Size e, Size s, Size k, Size o) {
     const Size f = k / IN, i = k % IN;
-    return weight[(ROWS_m4[e][f] * OUT + o) * IN + i];
+    return weight[(ROWS_y[e][s * 1 + f] * OUT + o) * IN + i];
   });
 }
 
-STAGE mix_m4(Tensors t, const T* panels) {
-  using Mix = Mix_m4;
+STAGE mix_y(Tensors t, const T* panels) {
+  using Mix = Mix_y;
   T* const tile = t.tiles + omp_get_thread_num() * t.tile;
-  for_positions<false, 0, Mix::most>(t.count, t.n, [=](Size r, const Row& q) {
-    const Size b = q.b;
-    Mix::put<IN>(tile, r, 0, t.c3 + b * IN);
-    Mix::put<IN>(tile, r, 1, t.c4 + b * IN);
+  for_orbits<false, 2, Mix::side>(t.count, t.n, [=](Size r, const Row& q) {
+    const Size b = q.b, i = q.i[0], j = q.i[1];
+    Mix::put<IN>(tile, r, 0, t.x + at(t.n, b, i, j) * IN, t.x + at(t.n, b, j, i) * IN);
   }, [=](const Row* rows, Size count) {
     Mix::multiply(tile, rows, count, panels, [=](Size e, const Row& q, Size c, V v) {
-      const Size b = q.b;
-      switch (e) {
-        case 0:
-          write_m4(t, b, c, v);
-          break;
-        case 1:
-          write_m5(t, b, c, v);
-          break;
-      }
+      const Size b = q.b, i = q.i[0], j = q.i[1];
+      write_y(t, b, i, j, c, v);
     });
   });
 }
@@ -214,30 +204,40 @@ STAGE mix_m1(Tensors t, const T* panels) {
   });
 }
 
-// y[ij] = W6 x[ij] + W8 x[ji]
-constexpr int ROWS_y[1][2] = {
-    {6, 8},
+// m4[] = W3 c3[] + W4 c4[]
+// m5[] = W13 c3[] + W14 c4[]
+constexpr int ROWS_m4[2][2] = {
+    {3, 4},
+    {13, 14},
 };
 
-using Mix_y = Mixing<1 * IN, OUT, 1, 2>;
+using Mix_m4 = Mixing<2 * IN, OUT, 2, 1>;
 
-STAGE pack_y(const T* weight, T* panels) {
-  Mix_y::pack(panels, [=](Size e, Size s, Size k, Size o) {
+STAGE pack_m4(const T* weight, T* panels) {
+  Mix_m4::pack(panels, [=](Size e, Size s, Size k, Size o) {
     const Size f = k / IN, i = k % IN;
-    return weight[(ROWS_y[e][s * 1 + f] * OUT + o) * IN + i];
+    return weight[(ROWS_m4[e][f] * OUT + o) * IN + i];
   });
 }
 
-STAGE mix_y(Tensors t, const T* panels) {
-  using Mix = Mix_y;
+STAGE mix_m4(Tensors t, const T* panels) {
+  using Mix = Mix_m4;
   T* const tile = t.tiles + omp_get_thread_num() * t.tile;
-  for_orbits<false, 2, Mix::side>(t.count, t.n, [=](Size r, const Row& q) {
-    const Size b = q.b, i = q.i[0], j = q.i[1];
-    Mix::put<IN>(tile, r, 0, t.x + at(t.n, b, i, j) * IN, t.x + at(t.n, b, j, i) * IN);
+  for_positions<false, 0, Mix::most>(t.count, t.n, [=](Size r, const Row& q) {
+    const Size b = q.b;
+    Mix::put<IN>(tile, r, 0, t.c3 + b * IN);
+    Mix::put<IN>(tile, r, 1, t.c4 + b * IN);
   }, [=](const Row* rows, Size count) {
     Mix::multiply(tile, rows, count, panels, [=](Size e, const Row& q, Size c, V v) {
-      const Size b = q.b, i = q.i[0], j = q.i[1];
-      write_y(t, b, i, j, c, v);
+      const Size b = q.b;
+      switch (e) {
+        case 0:
+          write_m4(t, b, c, v);
+          break;
+        case 1:
+          write_m5(t, b, c, v);
+          break;
+      }
     });
   });
 }
@@ -338,40 +338,30 @@ INLINE void write_dx(const Tensors& t, Size b, Size i, Size j, Size c, V v) {
   store_row<IN>(t.dx + at(t.n, b, i, j) * IN, c, v);
 }
 
-// dc3[] = W3^T dm4[] + W13^T dm5[]
-// dc4[] = W4^T dm4[] + W14^T dm5[]
-constexpr int ROWS_dc3[2][2] = {
-    {3, 13},
-    {4, 14},
+// dx[ij] = W6^T dy[ij] + W8^T dy[ji]
+constexpr int ROWS_dx[1][2] = {
+    {6, 8},
 };
 
-using Mix_dc3 = Mixing<2 * OUT, IN, 2, 1>;
+using Mix_dx = Mixing<1 * OUT, IN, 1, 2>;
 
-STAGE pack_dc3(const T* weight, T* panels) {
-  Mix_dc3::pack(panels, [=](Size e, Size s, Size k, Size o) {
+STAGE pack_dx(const T* weight, T* panels) {
+  Mix_dx::pack(panels, [=](Size e, Size s, Size k, Size o) {
     const Size f = k / OUT, i = k % OUT;
-    return weight[(ROWS_dc3[e][f] * OUT + i) * IN + o];
+    return weight[(ROWS_dx[e][s * 1 + f] * OUT + i) * IN + o];
   });
 }
 
-STAGE mix_dc3(Tensors t, const T* panels) {
-  using Mix = Mix_dc3;
+STAGE mix_dx(Tensors t, const T* panels) {
+  using Mix = Mix_dx;
   T* const tile = t.tiles + omp_get_thread_num() * t.tile;
-  for_positions<false, 0, Mix::most>(t.count, t.n, [=](Size r, const Row& q) {
-    const Size b = q.b;
-    Mix::put<OUT>(tile, r, 0, t.dm4 + b * OUT);
-    Mix::put<OUT>(tile, r, 1, t.dm5 + b * OUT);
+  for_orbits<false, 2, Mix::side>(t.count, t.n, [=](Size r, const Row& q) {
+    const Size b = q.b, i = q.i[0], j = q.i[1];
+    Mix::put<OUT>(tile, r, 0, t.dy + at(t.n, b, i, j) * OUT, t.dy + at(t.n, b, j, i) * OUT);
   }, [=](const Row* rows, Size count) {
     Mix::multiply(tile, rows, count, panels, [=](Size e, const Row& q, Size c, V v) {
-      const Size b = q.b;
-      switch (e) {
-        case 0:
-          write_dc3(t, b, c, v);
-          break;
-        case 1:
-          write_dc4(t, b, c, v);
-          break;
-      }
+      const Size b = q.b, i = q.i[0], j = q.i[1];
+      write_dx(t, b, i, j, c, v);
     });
   });
 }
@@ -420,58 +410,69 @@ STAGE mix_dc0(Tensors t, const T* panels) {
   });
 }
 
-// dx[ij] = W6^T dy[ij] + W8^T dy[ji]
-constexpr int ROWS_dx[1][2] = {
-    {6, 8},
+// dc3[] = W3^T dm4[] + W13^T dm5[]
+// dc4[] = W4^T dm4[] + W14^T dm5[]
+constexpr int ROWS_dc3[2][2] = {
+    {3, 13},
+    {4, 14},
 };
 
-using Mix_dx = Mixing<1 * OUT, IN, 1, 2>;
+using Mix_dc3 = Mixing<2 * OUT, IN, 2, 1>;
 
-STAGE pack_dx(const T* weight, T* panels) {
-  Mix_dx::pack(panels, [=](Size e, Size s, Size k, Size o) {
+STAGE pack_dc3(const T* weight, T* panels) {
+  Mix_dc3::pack(panels, [=](Size e, Size s, Size k, Size o) {
     const Size f = k / OUT, i = k % OUT;
-    return weight[(ROWS_dx[e][s * 1 + f] * OUT + i) * IN + o];
+    return weight[(ROWS_dc3[e][f] * OUT + i) * IN + o];
   });
 }
 
-STAGE mix_dx(Tensors t, const T* panels) {
-  using Mix = Mix_dx;
+STAGE mix_dc3(Tensors t, const T* panels) {
+  using Mix = Mix_dc3;
   T* const tile = t.tiles + omp_get_thread_num() * t.tile;
-  for_orbits<false, 2, Mix::side>(t.count, t.n, [=](Size r, const Row& q) {
-    const Size b = q.b, i = q.i[0], j = q.i[1];
-    Mix::put<OUT>(tile, r, 0, t.dy + at(t.n, b, i, j) * OUT, t.dy + at(t.n, b, j, i) * OUT);
+  for_positions<false, 0, Mix::most>(t.count, t.n, [=](Size r, const Row& q) {
+    const Size b = q.b;
+    Mix::put<OUT>(tile, r, 0, t.dm4 + b * OUT);
+    Mix::put<OUT>(tile, r, 1, t.dm5 + b * OUT);
   }, [=](const Row* rows, Size count) {
     Mix::multiply(tile, rows, count, panels, [=](Size e, const Row& q, Size c, V v) {
-      const Size b = q.b, i = q.i[0], j = q.i[1];
-      write_dx(t, b, i, j, c, v);
+      const Size b = q.b;
+      switch (e) {
+        case 0:
+          write_dc3(t, b, c, v);
+          break;
+        case 1:
+          write_dc4(t, b, c, v);
+          break;
+      }
     });
   });
 }
 
-// The gradient of the rows of the weight in ROWS_m4.
-using Outer_m4 = Outer<2 * OUT, 2 * IN, 1>;
+// The gradient of the rows of the weight in ROWS_y.
+using Outer_y = Outer<1 * OUT, 1 * IN, 2>;
 
-STAGE outer_m4(Tensors t, T* sums) {
-  using Sums = Outer_m4;
+STAGE outer_y(Tensors t, T* sums) {
+  using Sums = Outer_y;
   T* const left = t.tiles + omp_get_thread_num() * t.tile;
   T* const right = left + Sums::left;
-  for_positions<true, 0, Sums::most>(t.count, t.n, [=](Size r, const Row& q) {
-    const Size b = q.b;
-    Sums::put_left<OUT>(left, r, 0 * OUT, t.dm4 + b * OUT);
-    Sums::put_left<OUT>(left, r, 1 * OUT, t.dm5 + b * OUT);
-    Sums::put_right<IN>(right, r, 0 * IN, 1, t.c3 + b * IN);
-    Sums::put_right<IN>(right, r, 1 * IN, 1, t.c4 + b * IN);
+  for_orbits<true, 2, Sums::side>(t.count, t.n, [=](Size r, const Row& q) {
+    const Size b = q.b, i = q.i[0], j = q.i[1];
+    Sums::put_left<OUT>(left, r, 0 * OUT,
+                        t.dy + at(t.n, b, i, j) * OUT, t.dy + at(t.n, b, j, i) * OUT);
+    const T once = T(1) / repeats<2>(q);
+    Sums::put_right<IN>(right, r, 0 * IN,
+                        once, t.x + at(t.n, b, i, j) * IN, t.x + at(t.n, b, j, i) * IN);
   }, [=](const Row*, Size count) { Sums::add_products(left, right, count, sums); });
 }
 
-STAGE total_m4(const T* sums, T* dweight) {
-  share<false>(2 * OUT, [=](Size m) {
-    for (Size k = 0; k < 2 * IN; ++k) {
+STAGE total_y(const T* sums, T* dweight) {
+  share<false>(1 * OUT, [=](Size m) {
+    for (Size k = 0; k < 1 * IN; ++k) {
       const Size e = m / OUT, o = m % OUT, f = k / IN, i = k % IN;
-      T d[Outer_m4::count];
-      Outer_m4::total(sums, m, k, d);
-      for (Size s = 0; s < Outer_m4::count; ++s)
-        dweight[(ROWS_m4[e][f] * OUT + o) * IN + i] = d[s];
+      T d[Outer_y::count];
+      Outer_y::total(sums, m, k, d);
+      for (Size s = 0; s < Outer_y::count; ++s)
+        dweight[(ROWS_y[e][s * 1 + f] * OUT + o) * IN + i] = d[s];
     }
   });
 }
@@ -506,31 +507,30 @@ STAGE total_m1(const T* sums, T* dweight) {
   });
 }
 
-// The gradient of the rows of the weight in ROWS_y.
-using Outer_y = Outer<1 * OUT, 1 * IN, 2>;
+// The gradient of the rows of the weight in ROWS_m4.
+using Outer_m4 = Outer<2 * OUT, 2 * IN, 1>;
 
-STAGE outer_y(Tensors t, T* sums) {
-  using Sums = Outer_y;
+STAGE outer_m4(Tensors t, T* sums) {
+  using Sums = Outer_m4;
   T* const left = t.tiles + omp_get_thread_num() * t.tile;
   T* const right = left + Sums::left;
-  for_orbits<true, 2, Sums::side>(t.count, t.n, [=](Size r, const Row& q) {
-    const Size b = q.b, i = q.i[0], j = q.i[1];
-    Sums::put_left<OUT>(left, r, 0 * OUT,
-                        t.dy + at(t.n, b, i, j) * OUT, t.dy + at(t.n, b, j, i) * OUT);
-    const T once = T(1) / repeats<2>(q);
-    Sums::put_right<IN>(right, r, 0 * IN,
-                        once, t.x + at(t.n, b, i, j) * IN, t.x + at(t.n, b, j, i) * IN);
+  for_positions<true, 0, Sums::most>(t.count, t.n, [=](Size r, const Row& q) {
+    const Size b = q.b;
+    Sums::put_left<OUT>(left, r, 0 * OUT, t.dm4 + b * OUT);
+    Sums::put_left<OUT>(left, r, 1 * OUT, t.dm5 + b * OUT);
+    Sums::put_right<IN>(right, r, 0 * IN, 1, t.c3 + b * IN);
+    Sums::put_right<IN>(right, r, 1 * IN, 1, t.c4 + b * IN);
   }, [=](const Row*, Size count) { Sums::add_products(left, right, count, sums); });
 }
 
-STAGE total_y(const T* sums, T* dweight) {
-  share<false>(1 * OUT, [=](Size m) {
-    for (Size k = 0; k < 1 * IN; ++k) {
+STAGE total_m4(const T* sums, T* dweight) {
+  share<false>(2 * OUT, [=](Size m) {
+    for (Size k = 0; k < 2 * IN; ++k) {
       const Size e = m / OUT, o = m % OUT, f = k / IN, i = k % IN;
-      T d[Outer_y::count];
-      Outer_y::total(sums, m, k, d);
-      for (Size s = 0; s < Outer_y::count; ++s)
-        dweight[(ROWS_y[e][s * 1 + f] * OUT + o) * IN + i] = d[s];
+      T d[Outer_m4::count];
+      Outer_m4::total(sums, m, k, d);
+      for (Size s = 0; s < Outer_m4::count; ++s)
+        dweight[(ROWS_m4[e][f] * OUT + o) * IN + i] = d[s];
     }
   });
 }
@@ -544,35 +544,35 @@ extern "C" int forward(const T* x, const T* weight, const T* bias, T* y,
   t.n = n;
   const Size chunk = chunk_of(batch, n * n * IN + n * n * OUT, threads);
   t.parts = parts_of(chunk, n, threads);
-  t.tile = std::max<Size>({1, Mix_m4::tile, Mix_m1::tile, Mix_y::tile});
+  t.tile = std::max<Size>({1, Mix_y::tile, Mix_m1::tile, Mix_m4::tile});
   workspace.add(&t.tiles, threads * t.tile);
   expect_writes(y, batch * n * n * OUT * Size(sizeof(T)));
   workspace.add(&t.c0, chunk * n * IN);
-  workspace.add(&t.c3, chunk * IN);
-  workspace.add(&t.c3_parts, chunk * t.parts * IN);
   workspace.add(&t.c1, chunk * n * IN);
-  workspace.add(&t.c4, chunk * IN);
-  workspace.add(&t.c4_parts, chunk * t.parts * IN);
   workspace.add(&t.c2, chunk * n * IN);
   workspace.add(&t.c2_parts, chunk * t.parts * n * IN);
+  workspace.add(&t.c3, chunk * IN);
+  workspace.add(&t.c3_parts, chunk * t.parts * IN);
+  workspace.add(&t.c4, chunk * IN);
+  workspace.add(&t.c4_parts, chunk * t.parts * IN);
   workspace.add(&t.m4, chunk * Panels<OUT>::row);
   workspace.add(&t.m5, chunk * Panels<OUT>::row);
   workspace.add(&t.m1, chunk * n * Panels<OUT>::row);
   workspace.add(&t.m2, chunk * n * Panels<OUT>::row);
   workspace.add(&t.m3, chunk * n * Panels<OUT>::row);
-  T* panels_m4;
-  workspace.add(&panels_m4, Mix_m4::weights);
-  T* panels_m1;
-  workspace.add(&panels_m1, Mix_m1::weights);
   T* panels_y;
   workspace.add(&panels_y, Mix_y::weights);
+  T* panels_m1;
+  workspace.add(&panels_m1, Mix_m1::weights);
+  T* panels_m4;
+  workspace.add(&panels_m4, Mix_m4::weights);
   workspace.add(&t.bias, 2 * Panels<OUT>::row);
   if (!workspace.allocate()) return 1;
 #pragma omp parallel num_threads(threads) firstprivate(t)
   {
-    pack_m4(weight, panels_m4);
-    pack_m1(weight, panels_m1);
     pack_y(weight, panels_y);
+    pack_m1(weight, panels_m1);
+    pack_m4(weight, panels_m4);
     share<false>(2, [=](Size row) {
       zero(t.bias + row * Panels<OUT>::row, Panels<OUT>::row);
       if (bias) copy<OUT>(t.bias + row * Panels<OUT>::row, bias + row * OUT);
@@ -602,7 +602,7 @@ extern "C" int input_gradient(const T* weight, const T* dy, T* dx,
   t.n = n;
   const Size chunk = chunk_of(batch, n * n * OUT + n * n * IN, threads);
   t.parts = parts_of(chunk, n, threads);
-  t.tile = std::max<Size>({1, Mix_dc3::tile, Mix_dc0::tile, Mix_dx::tile});
+  t.tile = std::max<Size>({1, Mix_dx::tile, Mix_dc0::tile, Mix_dc3::tile});
   workspace.add(&t.tiles, threads * t.tile);
   expect_writes(dx, batch * n * n * IN * Size(sizeof(T)));
   workspace.add(&t.dm3, chunk * n * OUT);
@@ -618,18 +618,18 @@ extern "C" int input_gradient(const T* weight, const T* dy, T* dx,
   workspace.add(&t.dc0, chunk * n * Panels<IN>::row);
   workspace.add(&t.dc1, chunk * n * Panels<IN>::row);
   workspace.add(&t.dc2, chunk * n * Panels<IN>::row);
-  T* panels_dc3;
-  workspace.add(&panels_dc3, Mix_dc3::weights);
-  T* panels_dc0;
-  workspace.add(&panels_dc0, Mix_dc0::weights);
   T* panels_dx;
   workspace.add(&panels_dx, Mix_dx::weights);
+  T* panels_dc0;
+  workspace.add(&panels_dc0, Mix_dc0::weights);
+  T* panels_dc3;
+  workspace.add(&panels_dc3, Mix_dc3::weights);
   if (!workspace.allocate()) return 1;
 #pragma omp parallel num_threads(threads) firstprivate(t)
   {
-    pack_dc3(weight, panels_dc3);
-    pack_dc0(weight, panels_dc0);
     pack_dx(weight, panels_dx);
+    pack_dc0(weight, panels_dc0);
+    pack_dc3(weight, panels_dc3);
 #pragma omp barrier
     for (Size start = 0; start < batch; start += chunk) {
       t.count = std::min(chunk, batch - start);
@@ -655,16 +655,16 @@ extern "C" int weight_gradient(const T* x, const T* dy, T* dweight, T* dbias,
   t.n = n;
   const Size chunk = chunk_of(batch, n * n * IN + n * n * OUT, threads);
   t.parts = parts_of(chunk, n, threads);
-  t.tile = std::max<Size>({1, Outer_m4::tile, Outer_m1::tile, Outer_y::tile});
+  t.tile = std::max<Size>({1, Outer_y::tile, Outer_m1::tile, Outer_m4::tile});
   workspace.add(&t.tiles, threads * t.tile);
   workspace.add(&t.c0, chunk * n * IN);
-  workspace.add(&t.c3, chunk * IN);
-  workspace.add(&t.c3_parts, chunk * t.parts * IN);
   workspace.add(&t.c1, chunk * n * IN);
-  workspace.add(&t.c4, chunk * IN);
-  workspace.add(&t.c4_parts, chunk * t.parts * IN);
   workspace.add(&t.c2, chunk * n * IN);
   workspace.add(&t.c2_parts, chunk * t.parts * n * IN);
+  workspace.add(&t.c3, chunk * IN);
+  workspace.add(&t.c3_parts, chunk * t.parts * IN);
+  workspace.add(&t.c4, chunk * IN);
+  workspace.add(&t.c4_parts, chunk * t.parts * IN);
   workspace.add(&t.dm3, chunk * n * OUT);
   workspace.add(&t.dm3_parts, chunk * t.parts * n * OUT);
   workspace.add(&t.dm2, chunk * n * OUT);
@@ -673,22 +673,22 @@ extern "C" int weight_gradient(const T* x, const T* dy, T* dweight, T* dbias,
   workspace.add(&t.dm5_parts, chunk * t.parts * OUT);
   workspace.add(&t.dm4, chunk * OUT);
   workspace.add(&t.dm4_parts, chunk * t.parts * OUT);
-  T* sums_m4;
-  workspace.add(&sums_m4, threads * Outer_m4::sums);
-  T* sums_m1;
-  workspace.add(&sums_m1, threads * Outer_m1::sums);
   T* sums_y;
   workspace.add(&sums_y, threads * Outer_y::sums);
+  T* sums_m1;
+  workspace.add(&sums_m1, threads * Outer_m1::sums);
+  T* sums_m4;
+  workspace.add(&sums_m4, threads * Outer_m4::sums);
   if (!workspace.allocate()) return 1;
 #pragma omp parallel num_threads(threads) firstprivate(t)
   {
     const Size thread = omp_get_thread_num();
-    T* const mine_m4 = sums_m4 + thread * Outer_m4::sums;
-    zero(mine_m4, Outer_m4::sums);
-    T* const mine_m1 = sums_m1 + thread * Outer_m1::sums;
-    zero(mine_m1, Outer_m1::sums);
     T* const mine_y = sums_y + thread * Outer_y::sums;
     zero(mine_y, Outer_y::sums);
+    T* const mine_m1 = sums_m1 + thread * Outer_m1::sums;
+    zero(mine_m1, Outer_m1::sums);
+    T* const mine_m4 = sums_m4 + thread * Outer_m4::sums;
+    zero(mine_m4, Outer_m4::sums);
 #pragma omp single nowait
     zero(dbias + 0 * OUT, OUT);
 #pragma omp single nowait
@@ -702,18 +702,18 @@ extern "C" int weight_gradient(const T* x, const T* dy, T* dweight, T* dbias,
       reduce_x_1(t);
       reduce_dy_2(t);
       reduce_dy_1(t);
-      outer_m4(t, mine_m4);
-      outer_m1(t, mine_m1);
       outer_y(t, mine_y);
+      outer_m1(t, mine_m1);
+      outer_m4(t, mine_m4);
 #pragma omp single nowait
       add_rows<OUT, 0, 1>(t.dm4, t.count, {dbias + 0 * OUT});
 #pragma omp single nowait
       add_rows<OUT, 0, 1>(t.dm5, t.count, {dbias + 1 * OUT});
 #pragma omp barrier
     }
-    total_m4(sums_m4, dweight);
-    total_m1(sums_m1, dweight);
     total_y(sums_y, dweight);
+    total_m1(sums_m1, dweight);
+    total_m4(sums_m4, dweight);
   }
   return 0;
 }
@@ -725,17 +725,17 @@ extern "C" int gradients(const T* x, const T* weight, const T* dy, T* dx, T* dwe
   t.n = n;
   const Size chunk = chunk_of(batch, n * n * IN + n * n * OUT, threads);
   t.parts = parts_of(chunk, n, threads);
-  t.tile = std::max<Size>({1, Mix_dc3::tile, Mix_dc0::tile, Mix_dx::tile, Outer_m4::tile,
-  Outer_m1::tile, Outer_y::tile});
+  t.tile = std::max<Size>({1, Mix_dx::tile, Mix_dc0::tile, Mix_dc3::tile, Outer_y::tile,
+  Outer_m1::tile, Outer_m4::tile});
   workspace.add(&t.tiles, threads * t.tile);
   workspace.add(&t.c0, chunk * n * IN);
-  workspace.add(&t.c3, chunk * IN);
-  workspace.add(&t.c3_parts, chunk * t.parts * IN);
   workspace.add(&t.c1, chunk * n * IN);
-  workspace.add(&t.c4, chunk * IN);
-  workspace.add(&t.c4_parts, chunk * t.parts * IN);
   workspace.add(&t.c2, chunk * n * IN);
   workspace.add(&t.c2_parts, chunk * t.parts * n * IN);
+  workspace.add(&t.c3, chunk * IN);
+  workspace.add(&t.c3_parts, chunk * t.parts * IN);
+  workspace.add(&t.c4, chunk * IN);
+  workspace.add(&t.c4_parts, chunk * t.parts * IN);
   expect_writes(dx, batch * n * n * IN * Size(sizeof(T)));
   workspace.add(&t.dm3, chunk * n * OUT);
   workspace.add(&t.dm3_parts, chunk * t.parts * n * OUT);
@@ -750,31 +750,31 @@ extern "C" int gradients(const T* x, const T* weight, const T* dy, T* dx, T* dwe
   workspace.add(&t.dc0, chunk * n * Panels<IN>::row);
   workspace.add(&t.dc1, chunk * n * Panels<IN>::row);
   workspace.add(&t.dc2, chunk * n * Panels<IN>::row);
-  T* panels_dc3;
-  workspace.add(&panels_dc3, Mix_dc3::weights);
-  T* panels_dc0;
-  workspace.add(&panels_dc0, Mix_dc0::weights);
   T* panels_dx;
   workspace.add(&panels_dx, Mix_dx::weights);
-  T* sums_m4;
-  workspace.add(&sums_m4, threads * Outer_m4::sums);
-  T* sums_m1;
-  workspace.add(&sums_m1, threads * Outer_m1::sums);
+  T* panels_dc0;
+  workspace.add(&panels_dc0, Mix_dc0::weights);
+  T* panels_dc3;
+  workspace.add(&panels_dc3, Mix_dc3::weights);
   T* sums_y;
   workspace.add(&sums_y, threads * Outer_y::sums);
+  T* sums_m1;
+  workspace.add(&sums_m1, threads * Outer_m1::sums);
+  T* sums_m4;
+  workspace.add(&sums_m4, threads * Outer_m4::sums);
   if (!workspace.allocate()) return 1;
 #pragma omp parallel num_threads(threads) firstprivate(t)
   {
-    pack_dc3(weight, panels_dc3);
-    pack_dc0(weight, panels_dc0);
     pack_dx(weight, panels_dx);
+    pack_dc0(weight, panels_dc0);
+    pack_dc3(weight, panels_dc3);
     const Size thread = omp_get_thread_num();
-    T* const mine_m4 = sums_m4 + thread * Outer_m4::sums;
-    zero(mine_m4, Outer_m4::sums);
-    T* const mine_m1 = sums_m1 + thread * Outer_m1::sums;
-    zero(mine_m1, Outer_m1::sums);
     T* const mine_y = sums_y + thread * Outer_y::sums;
     zero(mine_y, Outer_y::sums);
+    T* const mine_m1 = sums_m1 + thread * Outer_m1::sums;
+    zero(mine_m1, Outer_m1::sums);
+    T* const mine_m4 = sums_m4 + thread * Outer_m4::sums;
+    zero(mine_m4, Outer_m4::sums);
 #pragma omp single nowait
     zero(dbias + 0 * OUT, OUT);
 #pragma omp single nowait
@@ -795,18 +795,18 @@ extern "C" int gradients(const T* x, const T* weight, const T* dy, T* dx, T* dwe
 #pragma omp barrier
       mix_dx(t, panels_dx);
 #pragma omp barrier
-      outer_m4(t, mine_m4);
-      outer_m1(t, mine_m1);
       outer_y(t, mine_y);
+      outer_m1(t, mine_m1);
+      outer_m4(t, mine_m4);
 #pragma omp single nowait
       add_rows<OUT, 0, 1>(t.dm4, t.count, {dbias + 0 * OUT});
 #pragma omp single nowait
       add_rows<OUT, 0, 1>(t.dm5, t.count, {dbias + 1 * OUT});
 #pragma omp barrier
     }
-    total_m4(sums_m4, dweight);
-    total_m1(sums_m1, dweight);
     total_y(sums_y, dweight);
+    total_m1(sums_m1, dweight);
+    total_m4(sums_m4, dweight);
   }
   return 0;
 }
