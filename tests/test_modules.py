@@ -392,3 +392,23 @@ def test_parameters_are_made_where_and_as_asked(dtype: torch.dtype) -> None:
 def test_a_dense_matrix_that_would_not_fit_is_refused_with_its_channels() -> None:
     with pytest.raises(SizeError, match="more than 2 GiB"):
         EquivariantLinear(tn.S(64), 2, 2, 5, 4).matrix()
+
+
+@pytest.mark.parametrize(
+    ("g", "k", "l", "rows"), [(tn.S(8), 4, 4, 4140), (tn.O(3), 5, 5, 603), (tn.O(3), 4, 6, 603)]
+)
+def test_layers_of_high_order_take_a_step(g: Any, k: int, l: int, rows: int) -> None:
+    """All 4,140 diagrams of S(n), 4 -> 4; ten points for O(3)."""
+    layer = EquivariantLinear(g, k, l, 8, 8, lowering="factored")
+    assert len(layer.weight) == rows
+    step = torch.optim.SGD(layer.parameters(), lr=1e-3)
+    x = torch.randn(2, *(g.n,) * k, 8)
+    target = torch.randn(2, *(g.n,) * l, 8)
+    losses = []
+    for _ in range(2):
+        loss = (layer(x) - target).square().mean()
+        losses.append(float(loss.detach()))
+        step.zero_grad()
+        loss.backward()
+        step.step()
+    assert losses[1] < losses[0]
