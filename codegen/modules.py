@@ -73,9 +73,9 @@ class EquivariantLinear(nn.Module):
     layer is first called.
 
     A layer gives one answer in every mode of PyTorch: eager, ``torch.compile(fullgraph=True)``,
-    ``torch.export``, ``torch.func``, checkpointing, DDP and FSDP. Outputs and gradients differ from
-    those of its float64 copy by rounding, at most this much relative to the largest entry
-    (``tannaka.testing.ROUNDING``):
+    ``torch.export``, ``torch.func``, checkpointing, DDP and FSDP (which shards no empty weight: name
+    it in ``ignored_params``). Outputs and gradients differ from those of its float64 copy by
+    rounding, at most this much relative to the largest entry (``tannaka.testing.ROUNDING``):
 
     ======== ======== ======== ========
     float64  float32  float16  bfloat16
