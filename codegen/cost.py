@@ -12,6 +12,7 @@ from math import factorial
 from typing import Any
 
 from tannaka.codegen.gradient import GRADIENT, AnyStep, Outer, gradient
+from tannaka.codegen.lifetimes import homes, is_view, lifetimes, read
 from tannaka.codegen.network import Word
 from tannaka.codegen.plan import (
     ABSENT,
@@ -23,7 +24,6 @@ from tannaka.codegen.plan import (
     Plan,
     Zeros,
     produced,
-    used,
 )
 
 
@@ -128,6 +128,10 @@ class _Counter:
         self.moved: Any = 0
         self.launches = 0
         self.temporary: Any = 0
+        self.views: set[str] = set()
+        """Tensors that are views along diagonals of others."""
+        self.copies: dict[tuple[str, tuple[int, ...]], Any] = {}
+        """The sizes of copies of permuted tensors."""
 
     def entries(self, word: Iterable[int]) -> Any:
         """How many positions tensors of a word have, over the whole batch."""
@@ -142,19 +146,29 @@ class _Counter:
 
     def run(self, steps: Sequence[AnyStep], kept: set[str], before: int, after: int) -> Cost:
         """All steps; channels are ``before`` in what is mixed, ``after`` in what comes of it."""
-        last = {name: i for i, step in enumerate(steps) for name in _read(step)}
+        home, dead = homes(steps), lifetimes(steps, kept)
+        last = {name: i for i, step in enumerate(steps) for name in read(step)}
         alive: dict[str, Any] = {}
         peaks: list[Any] = [0]
         for i, step in enumerate(steps):
             self.temporary = 0
             self.step(step, before, after)
-            if isinstance(step, Embed):
-                alive[step.out] = alive.pop(step.base, 0)
-            elif not isinstance(step, Outer) and not _is_view(step):
-                alive |= {name: self.size(name) for name in produced(step)}
-            peaks.append(sum(alive.values()) + self.temporary)
-            for name in [name for name in alive if name not in kept and last.get(name, i) <= i]:
-                del alive[name]
+            for name in () if isinstance(step, Outer) else produced(step):
+                if home.get(name) == name:
+                    alive[name] = self.size(name) * self._pieces(step)
+            peaks.append(sum(alive.values()) + sum(self.copies.values()) + self.temporary)
+            for copy in [copy for copy in self.copies if last[copy[0]] == i]:
+                del self.copies[copy]
+            for name in dead[i]:
+                # Where a tensor has no axes, giving its memory back is not worth a line.
+                if self.words[name]:
+                    alive.pop(name, None)
+        several = {step.outs[0] for step in steps if isinstance(step, Mix) and step.outs[1:]}
+        for name in kept:
+            if home.get(name) in several:
+                # One of several results of a mix is copied, or all of them would stay.
+                self._add(0, 2 * self.size(name), 1)
+                peaks.append(sum(alive.values()) + self.size(name))
         parameters = len(self.plan.basis) * before * after
         self.moved = self.moved + parameters * (1 + any(isinstance(s, Outer) for s in steps))
         size = self.itemsize
@@ -162,20 +176,27 @@ class _Counter:
             self.flops, self.moved * size, self.launches, largest([peak * size for peak in peaks])
         )
 
+    def _pieces(self, step: AnyStep) -> int:
+        """How many tensors of one size come in one piece of memory, or stay as long."""
+        if not isinstance(step, Mix):
+            return 1
+        return len(step.outs) + sum(row != ABSENT for row in step.bias_rows) * bool(step.features)
+
     def step(self, step: AnyStep, before: int, after: int) -> None:
         """Add one step."""
         match step:
             case Contract():
                 channels = self.channels[step.out] = self.channels[step.source]
-                if not _is_view(step):
-                    touched = self._touched(step, self.words[step.source]) * channels
-                    self._add(touched, touched + self.size(step.out), 1)
+                if is_view(step):
+                    self.views.add(step.out)
+                else:
+                    self._contract(step, channels)
             case LeviCivita():
                 channels = self.channels[step.out] = self.channels[step.source]
                 terms = factorial(len(set(step.legs) - set(step.keep)))
                 work = self.size(step.out) * terms
                 self._add(2 * work, 3 * work + self.size(step.out), 3)
-                self.temporary = work
+                self.temporary = 2 * work + self.size(step.source)
             case Mix():
                 self._mix(step, after)
             case Zeros():
@@ -185,6 +206,7 @@ class _Counter:
                 self.channels[step.out] = self.channels[step.base]
                 touched = self._touched(step, self.words[step.base]) * self.channels[step.base]
                 self._add(touched, 2 * touched + self.size(step.source), 1 + len(step.forms))
+                self.temporary = self.size(step.source) if step.averaged else 0
             case Outer():
                 self._outer(step)
 
@@ -192,8 +214,31 @@ class _Counter:
         self.flops, self.moved = self.flops + flops, self.moved + moved
         self.launches += launches
 
-    def _touched(self, step: Contract | Embed, word: Word) -> Any:
-        """How many positions of the larger tensor a step reads or writes."""
+    def _contract(self, step: Contract, channels: int) -> None:
+        """Add sums along a diagonal: first with one form after the other, then the rest."""
+        types = dict(zip(step.labels, self.words[step.source], strict=True))
+        flops: Any = 0
+        temporaries: list[Any] = [0]
+        given: Any = 0
+        for a, b in step.forms:
+            del types[b]
+            touched = self.entries(types.values()) * channels
+            flops = flops + touched
+            # Differences of the two halves, each with one sign of the form.
+            before = given
+            del types[a]
+            given = self.entries(types.values()) * channels
+            temporaries.append(before + _half(touched) + given)
+        if set(types) - set(step.keep) or not step.forms:
+            flops = flops + self.entries(types.values()) * channels
+            temporaries.append(given)
+        elif step.averaged:
+            temporaries.append(given)
+        self._add(flops, flops + self.size(step.out), 1)
+        self.temporary = largest(temporaries)
+
+    def _touched(self, step: Embed, word: Word) -> Any:
+        """How many positions of its base an embedding writes."""
         second = {b for _, b in step.forms}
         types = dict(zip(step.labels, word, strict=True))
         return self.entries(kind for index, kind in types.items() if index not in second)
@@ -202,7 +247,8 @@ class _Counter:
         self.channels |= dict.fromkeys(step.outs, after)
         made = self.size(step.outs[0])
         if not step.features:
-            self._add(0, made * len(step.outs), 2 * len(step.outs))
+            self._add(made * len(step.outs), made * len(step.outs), 2 * len(step.outs))
+            self.temporary = made
             return
         biased = sum(row != ABSENT for row in step.bias_rows)
         self._add(made * biased, 2 * made * biased, biased)
@@ -214,6 +260,10 @@ class _Counter:
             moved = terms * (given + made) + (terms - 1) * 3 * made
             self._add(terms * product + (terms - 1) * made, moved, 2 * terms - 1)
             self.temporary = made if terms > 1 else 0
+            plain = any(axes == tuple(range(len(axes))) for _, axes in step.features)
+            if not plain or not sources.isdisjoint(self.views):
+                # Products of matrices read what lies in one piece, or copy it.
+                self.temporary = self.temporary + given
             return
         features = len(step.features)
         joined = features * given if features > 1 else 0
@@ -222,7 +272,7 @@ class _Counter:
             2 * joined + features * given + made * len(step.outs),
             3 + (features > 1),
         )
-        self.temporary = joined
+        self.temporary = joined if features > 1 else given
 
     def _outer(self, step: Outer) -> None:
         features = sum(self.size(name) for name, _ in step.features)
@@ -232,9 +282,22 @@ class _Counter:
         if not step.sources:
             return
         sources = sum(self.size(name) for name in step.sources)
-        copies = sum(
-            permutation != tuple(range(len(permutation))) for _, permutation in step.features
-        )
+        permuted = [axes != tuple(range(len(axes))) for _, axes in step.features]
+        copies = sum(permuted)
+        scattered = {name for name in (*step.sources, *dict(step.features)) if name in self.views}
+        scattered_sources = sum(self.size(name) for name in step.sources if name in scattered)
+        if len(step.sources) == 1:
+            for (name, axes), moved in zip(step.features, permuted, strict=True):
+                if moved:
+                    self.copies[name, axes] = self.size(name)
+            self.temporary = scattered_sources + (first if scattered else 0)
+        else:
+            scattered_features = sum(
+                self.size(name)
+                for (name, _), moved in zip(step.features, permuted, strict=True)
+                if moved or name in scattered
+            )
+            self.temporary = sources + largest([scattered_sources, features + scattered_features])
         joined = (features if len(step.features) > 1 else 0) + (
             sources if len(step.sources) > 1 else 0
         )
@@ -244,15 +307,8 @@ class _Counter:
             features + sources + 2 * joined,
             1 + (len(step.features) > 1) + (len(step.sources) > 1) + bool(copies),
         )
-        self.temporary = joined
 
 
-def _is_view(step: AnyStep) -> bool:
-    """Whether a step reads along a diagonal alone, which moves nothing."""
-    return isinstance(step, Contract) and not step.summed
-
-
-def _read(step: AnyStep) -> tuple[str, ...]:
-    if isinstance(step, Outer):
-        return (*step.sources, *(name for name, _ in step.features))
-    return used(step)
+def _half(value: Any) -> Any:
+    """Half of a number, which is even, or of an expression."""
+    return value // 2 if isinstance(value, int) else value / 2

@@ -78,7 +78,7 @@ def test_layers_of_any_products_are_the_definition(
 def test_the_dense_matrix_and_the_bound_of_initial_weights_are_the_definition(name: str) -> None:
     for hom in homs_of(name):
         for reduce in ("mean", "sum"):
-            layer = quiet_layer(hom.group, hom.k, hom.l, 3, 2, reduce=reduce)
+            layer = quiet_layer(hom.group, hom.k, hom.l, 3, 2, reduce=reduce, lowering="factored")
             stack = matrices(hom, reduce)
             weight = layer.weight.detach().numpy()
             wanted = np.einsum("rpq,roi->opiq", stack, weight)

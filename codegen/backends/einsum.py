@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tannaka.codegen.gradient import AnyStep, Gradient, Outer, gradient
+from tannaka.codegen.lifetimes import is_view, lifetimes, read
 from tannaka.codegen.network import Word
 from tannaka.codegen.notation import shape
 from tannaka.codegen.plan import (
@@ -46,6 +47,12 @@ def paired(x: Tensor, a: int, b: int) -> tuple[Tensor, Tensor]:
         x = x.view(*x.shape[:axis], x.shape[axis] // 2, 2, *after)
     pairs = x.diagonal(dim1=a - 2, dim2=b - 1).movedim(-1, 0)
     return pairs.select(b, 1).select(a + 1, 0), pairs.select(b, 0).select(a + 1, 1)
+''',
+    "joined": '''\
+def joined(x: Tensor, a: int, b: int) -> Tensor:
+    """Sum x over its axes a, b < 0, multiplied by the symplectic form of their indices."""
+    plus, minus = paired(x, min(a, b), max(a, b))
+    return (plus - minus if a < b else minus - plus).sum(0)
 ''',
     "levi_civita": '''\
 def levi_civita(
@@ -96,7 +103,8 @@ def matrix(weight: Tensor, rows: Tensor) -> Tensor:
 
 def mix(weight: Tensor, rows: Tensor, *features: Tensor) -> list[Tensor]:
     """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
-    mixed = torch.cat(features, dim=-1) @ matrix(weight, rows)
+    every = torch.cat(features, dim=-1) if len(features) > 1 else features[0].contiguous()
+    mixed = every @ matrix(weight, rows)
     if len(rows) == 1:
         return [mixed]
     c_out = weight.shape[1]
@@ -196,8 +204,8 @@ class _Emitter:
     helpers: set[str] = field(default_factory=set)
     names: dict[str, str] = field(default_factory=dict)
     """The variables of tensors that are not called as the plan calls them."""
-    copies: dict[str, str] = field(default_factory=dict)
-    """The variables of copies of permuted tensors, by the views that they copy."""
+    copies: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Tensors and the variables of copies of them permuted, by the views that these copy."""
     outers: list[tuple[str, Outer]] = field(default_factory=list)
     """The sums for the gradient of the weight, by their variables."""
 
@@ -218,7 +226,7 @@ class _Emitter:
         if plan.bias_basis is not None and any(sign != 1 for sign in plan.bias_signs):
             signs = self._table("SIGNS", _tensor([[sign] for sign in plan.bias_signs]))
             body += self._with_bias(f"bias = bias * {signs}.to(bias)")
-        body += self._body(plan.steps, plan.words(), "weight")
+        body += self._body(plan.steps, plan.words(), "weight", plan.result)
         result = self._owned(plan.steps, plan.result)
         bias = "" if plan.bias_basis is None else " bias: Tensor,"
         if self.optional:
@@ -238,7 +246,7 @@ class _Emitter:
         if of_input:
             body += self._weights("weight.transpose(1, 2)", part.steps, name="turned")
         self.outers = []
-        body += self._body(part.steps, part.words(), "turned")
+        body += self._body(part.steps, part.words(), "turned", part.input)
         results = [self._owned(part.steps, part.input)] if of_input else []
         if of_parameters:
             body += self._collected()
@@ -288,17 +296,35 @@ class _Emitter:
         if made != name:
             yield f"{name} = {made}"
 
-    def _body(self, steps: Iterable[AnyStep], known: dict[str, Word], weight: str) -> Iterator[str]:
+    def _body(
+        self, steps: Sequence[AnyStep], known: dict[str, Word], weight: str, result: str
+    ) -> Iterator[str]:
         self.names, self.copies = {}, {}
-        for step in steps:
+        dead = lifetimes(steps, {result})
+        for place, step in enumerate(steps):
             if isinstance(step, Embed):
                 # An embedding writes into its base, so its result keeps the base's variable.
                 self.names[step.out] = self._variable(step.base)
             if isinstance(step, Outer):
                 yield from self._outer(step)
-                continue
-            yield from self._comment(step, known)
-            yield from self._statements(step, known, weight)
+            else:
+                yield from self._comment(step, known)
+                yield from self._statements(step, known, weight)
+            later = steps[place + 1 :]
+            yield from self._freed([name for name in dead[place] if known[name]], later)
+
+    def _freed(self, dead: list[str], later: Sequence[AnyStep]) -> Iterator[str]:
+        """Give back the memory of tensors, and of copies, that no later step reads."""
+        if all(is_view(step) for step in later):
+            return
+        names = list(dict.fromkeys(map(self._variable, dead)))
+        needed = {name for step in later for name in read(step)} if self.copies else set()
+        for view, (name, copy) in list(self.copies.items()):
+            if name not in needed:
+                names.append(copy)
+                del self.copies[view]
+        if names:
+            yield from (f"del {', '.join(names[i : i + 12])}" for i in range(0, len(names), 12))
 
     def _variable(self, name: str) -> str:
         return self.names.get(name, name)
@@ -338,8 +364,9 @@ class _Emitter:
             if permutation != tuple(range(len(permutation))):
                 view = self._permuted(self._variable(name), permutation)
                 if view not in self.copies:
-                    self.copies[view] = f"{self._variable(name)}_{''.join(map(str, permutation))}"
-                    yield f"{self.copies[view]} = {view}.contiguous()"
+                    copy = f"{self._variable(name)}_{''.join(map(str, permutation))}"
+                    self.copies[view] = name, copy
+                    yield f"{copy} = {view}.contiguous()"
 
     def _statements(self, step: Step, known: dict[str, Word], weight: str) -> Iterator[str]:
         match step:
@@ -359,25 +386,21 @@ class _Emitter:
                 yield from self._embed(step, known[step.base])
 
     def _contract(self, step: Contract, word: Word) -> Iterator[str]:
-        source, labels = self._variable(step.source), list(step.labels)
-        for number, (a, b) in enumerate(step.forms):
-            self.helpers.add("paired")
-            i, j, width = labels.index(a), labels.index(b), len(labels)
-            low, high = min(i, j), max(i, j)
-            pair = ("plus", "minus") if i < j else ("minus", "plus")
-            yield f"{', '.join(pair)} = paired({source}, {low - width - 1}, {high - width - 1})"
-            source = "(plus - minus).sum(0)"
-            if number < len(step.forms) - 1:
-                yield f"{step.out} = {source}"
-                source = step.out
-            del labels[high], labels[low]
+        # Labels are numbered as they first stand, so along the diagonal they are 0, 1, ...
+        source, labels = self._variable(step.source), list(dict.fromkeys(step.labels))
+        source = self._diagonal(source, step.labels)
+        for a, b in step.forms:
+            self.helpers |= {"paired", "joined"}
+            i, j = (labels.index(index) - len(labels) - 1 for index in (a, b))
+            source = f"joined({source}, {i}, {j})"
+            labels = [index for index in labels if index not in (a, b)]
         if step.mean and step.forms:
             ends = {a for a, _ in step.forms}
             source = self._divided(source, ends, step.labels, word)
-        local = restricted_growth(labels)
-        kept = {label for label, old in zip(local, labels, strict=True) if old in step.keep}
-        view = self._diagonal(source, local)
-        dims = [str(i - _width(local) - 1) for i in range(_width(local)) if i not in kept]
+        view = source
+        dims = [
+            str(i - len(labels) - 1) for i, index in enumerate(labels) if index not in step.keep
+        ]
         if dims:
             over = f"({', '.join(dims)})" if len(dims) > 1 else dims[0]
             view = f"({view})" if " / " in view else view
@@ -428,7 +451,7 @@ class _Emitter:
                 view = self._permuted(self._variable(name), permutation)
                 if view in self.copies and f > 0:
                     self.helpers.add("accumulate")
-                    yield f"accumulate({out}, {self.copies[view]}, {weight}[{number}].T)"
+                    yield f"accumulate({out}, {self.copies[view][1]}, {weight}[{number}].T)"
                     continue
                 if f == 0:
                     yield f"{out} = {view} @ {weight}[{number}].T"
@@ -553,7 +576,7 @@ class _Emitter:
     def _read(self, name: str, permutation: tuple[int, ...]) -> str:
         """A permuted tensor: a copy, where there is one."""
         view = self._permuted(self._variable(name), permutation)
-        return self.copies.get(view, view)
+        return self.copies[view][1] if view in self.copies else view
 
     def _permuted(self, name: str, permutation: tuple[int, ...]) -> str:
         """The view of a tensor whose axis i is axis permutation[i]."""

@@ -48,7 +48,8 @@ def matrix(weight: Tensor, rows: Tensor) -> Tensor:
 
 def mix(weight: Tensor, rows: Tensor, *features: Tensor) -> list[Tensor]:
     """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
-    mixed = torch.cat(features, dim=-1) @ matrix(weight, rows)
+    every = torch.cat(features, dim=-1) if len(features) > 1 else features[0].contiguous()
+    mixed = every @ matrix(weight, rows)
     if len(rows) == 1:
         return [mixed]
     c_out = weight.shape[1]
@@ -73,6 +74,7 @@ def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     c4 = c1.mean(-2)
     # m0[i] = W0 c0[i] + W1 c1[i] + W2 c2[i]
     (m0,) = mix(weight, ROWS_0, c0, c1, c2)
+    del c1, c2
     # m1[] = W3 c3[] + W4 c4[] + b0
     (m1,) = mix(weight, ROWS_1, c3, c4)
     m1 = m1 + bias[0]

@@ -66,7 +66,8 @@ def matrix(weight: Tensor, rows: Tensor) -> Tensor:
 
 def mix(weight: Tensor, rows: Tensor, *features: Tensor) -> list[Tensor]:
     """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
-    mixed = torch.cat(features, dim=-1) @ matrix(weight, rows)
+    every = torch.cat(features, dim=-1) if len(features) > 1 else features[0].contiguous()
+    mixed = every @ matrix(weight, rows)
     if len(rows) == 1:
         return [mixed]
     c_out = weight.shape[1]
@@ -97,6 +98,7 @@ def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     # m2[i] = W5 c0[i] + W7 c1[i] + W11 c2[i]
     # m3[i] = W9 c0[i] + W10 c1[i] + W12 c2[i]
     m1, m2, m3 = mix(weight, ROWS_0, c0, c1, c2)
+    del c1, c2
     # m4[] = W3 c3[] + W4 c4[] + b0
     # m5[] = W13 c3[] + b1
     m4, m5 = mix(weight, ROWS_1, c3, c4)
