@@ -56,8 +56,27 @@ def layer(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
         # What the compiler traces it differentiates by itself, and as well: it sees every step.
         kernels, n = of
         return kernels.apply(x, weight, bias, n)
+    if _forward_over_forward():
+        kernels, n = of
+        if kernels.under_vmap is None:
+            raise NotImplementedError(
+                "kernels that PyTorch does not see into have no derivative forward over forward, as "
+                "in jacfwd(jacfwd(f)): take jacfwd(jacrev(f)), or backend='einsum'"
+            )
+        return kernels.batched.apply(x, weight, bias, n)
     found: Tensor = _Layer.apply(x, weight, bias, of)  # type: ignore[no-untyped-call]
     return found
+
+
+def _forward_over_forward() -> bool:
+    """Whether forward derivatives are taken of forward derivatives.
+
+    PyTorch takes what a rule for jvp computes as constant then, and without a word loses the terms
+    in which two arguments vary.
+    """
+    stack = torch._C._functorch.get_interpreter_stack()
+    levels = [level.key() for level in stack or ()]
+    return levels.count(torch._C._functorch.TransformType.Jvp) > 1
 
 
 def _input_gradient(of: Of, weight: Tensor, g: Tensor) -> Tensor:

@@ -494,17 +494,17 @@ class _Emitter:
         source = self._variable(step.source)
         kept = list(step.keep)
         views = [("add", base)]
-        for number, (a, b) in enumerate(step.forms):
+        for a, b in step.forms:
             self.helpers.add("paired")
-            i, j = labels.index(a), labels.index(b)
-            low, high, width = min(i, j), max(i, j), len(labels)
+            i, j, width = labels.index(a), labels.index(b), len(labels)
+            low, high = min(i, j), max(i, j)
             found = []
-            for k, (way, view) in enumerate(views):
-                plus, minus = (f"{one}{number}_{k}" for one in ("plus", "minus"))
-                pair = (plus, minus) if i < j else (minus, plus)
-                yield f"{', '.join(pair)} = paired({view}, {low - width - 1}, {high - width - 1})"
+            # Each view is taken when it is written to: views from before a write are stale to torch.func.
+            for way, view in views:
+                pair = f"paired({view}, {low - width - 1}, {high - width - 1})"
+                plus, minus = (0, 1) if i < j else (1, 0)
                 other = "sub" if way == "add" else "add"
-                found += [(way, plus), (other, minus)]
+                found += [(way, f"{pair}[{plus}]"), (other, f"{pair}[{minus}]")]
             views = found
             del labels[high], labels[low]
         local = restricted_growth(labels)
