@@ -126,7 +126,7 @@ def _steps(source: str) -> list[list[str]]:
     for line in map(str.strip, body):
         if line.startswith("#"):
             steps.append([])
-        if steps and not line.startswith("return"):
+        if steps and not line.startswith(("return", "del ")):
             steps[-1].append(line)
     return steps
 
