@@ -228,6 +228,8 @@ def _left_out(task: Task, name: Lowering) -> str:
         return ""
     if None in sizes(task.group.n):
         return "n is read from the input"
+    if not task.basis:
+        return "there is no map but 0"
     rows, columns = (prod(task.group.shape(order)) for order in (task.cod, task.dom))
     entries = rows * columns
     if name == "dense":
@@ -235,9 +237,8 @@ def _left_out(task: Task, name: Lowering) -> str:
         return "" if written <= MAX_WRITTEN else f"{written:,} entries to write"
     if max(rows, columns) > MAX_TURNED:
         return f"a change of basis of {max(rows, columns):,} entries to find"
-    if len(task.basis) > MAX_BLOCKS:
-        return f"{len(task.basis):,} rows to put into blocks"
-    return "" if task.basis else "there is nothing to put into blocks"
+    too_many = len(task.basis) > MAX_BLOCKS
+    return f"{len(task.basis):,} rows to put into blocks" if too_many else ""
 
 
 def _priced(plan: Plan | DensePlan | IsotypicPlan, batch: int) -> tuple[Cost, float]:

@@ -80,7 +80,7 @@ def test_explanations_of_families_graphs_and_empty_spaces() -> None:
     assert "n is read from the input" in str(family.explain())
     with pytest.warns(UserWarning, match="no linear map but 0"):
         empty = EquivariantLinear(tn.O(3), 1, 2, 2, 2)
-    assert "there is nothing to put into blocks" in str(empty.explain())
+    assert "there is no map but 0" in str(empty.explain())
     cycle = tn.PermutationGroup([(1, 2, 3, 0)], 4)
     assert "orbits" in str(EquivariantLinear(cycle, 1, 1, 2, 2).explain())
 
