@@ -28,7 +28,7 @@ from tannaka.diagrams.pictures.svg import COLOURS, diagram_group, svg_document
 DIAGRAM = SetPartition(4, 3, (0, 1, 1, 1, 1, 0, 2))
 FOLDER = Path(__file__).parent.parent / "docs"
 
-WIDTH, HEIGHT = 880.0, 482.0
+WIDTH, HEIGHT = 880.0, 424.0
 SCALE = 36.0
 TOP = 78.0
 """Height of the diagrams' outputs; the words stand above."""
@@ -126,7 +126,7 @@ def _steps(source: str) -> list[list[str]]:
     for line in map(str.strip, body):
         if line.startswith("#"):
             steps.append([])
-        if steps and not line.startswith("return"):
+        if steps and not line.startswith(("return", "del ")):
             steps[-1].append(line)
     return steps
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from oracles import determinant_tensor, homomorphisms
@@ -35,6 +35,8 @@ from tannaka.testing.strategies import (
 )
 
 categories = pytest.mark.parametrize("category", CATEGORIES, ids=repr)
+half = settings(max_examples=settings().max_examples // 2)
+"""For sums of diagrams, which are one class for all categories."""
 with_spiders = pytest.mark.parametrize("family", [SetPartition, BilabelledGraph])
 
 
@@ -322,6 +324,7 @@ def test_isomorphic_graphs_are_equal(category: Category, data: st.DataObject) ->
 
 
 @categories
+@half
 @given(st.data())
 def test_composition_is_bilinear(category: Category, data: st.DataObject) -> None:
     one, h = data.draw(composable(category, most=3))
@@ -336,6 +339,7 @@ def test_composition_is_bilinear(category: Category, data: st.DataObject) -> Non
 
 
 @categories
+@half
 @given(st.data())
 def test_evaluating_at_n_commutes_with_composition(category: Category, data: st.DataObject) -> None:
     one, other = data.draw(composable(category, most=3))
@@ -371,6 +375,7 @@ def test_diagrams_survive_text_and_json_and_hash_by_value(
 
 
 @categories
+@half
 @given(st.data())
 def test_a_diagram_calculates_like_the_morphism_it_is(
     category: Category, data: st.DataObject
@@ -386,6 +391,7 @@ def test_a_diagram_calculates_like_the_morphism_it_is(
 
 
 @categories
+@half
 @given(st.data())
 def test_equal_morphisms_print_and_hash_alike(category: Category, data: st.DataObject) -> None:
     one = data.draw(any_diagram(category, 2))
