@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import linecache
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from types import ModuleType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 HEADER = "import itertools\n\nimport torch\nfrom torch import Tensor\n\n\n"
 
@@ -35,13 +39,19 @@ def load_module(source: str, name: str) -> ModuleType:
     # Registered first, as an import does it: dataclasses look their module up while it runs.
     sys.modules[module_name] = module
     try:
-        code = compile(source, module.__file__, "exec")
-        # Its constants are for every layer that will ever use it, so they must not be made in a mode
-        # that the caller is in: on the meta device, say, in inference mode, or of fake tensors. All
-        # of these end at the border of a thread.
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(exec, code, module.__dict__).result()
+        # Its constants are for every layer that will ever use it.
+        outside_modes(exec, compile(source, module.__file__, "exec"), module.__dict__)
     except BaseException:
         del sys.modules[module_name]
         raise
     return module
+
+
+def outside_modes(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function outside of the modes of PyTorch that the caller is in.
+
+    What is kept must not be made on the meta device, in inference mode or of fake tensors because
+    the caller happened to be there. All modes end at the border of a thread.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function, *arguments).result()

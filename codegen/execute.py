@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import embedding, embedding_bag
 
+from tannaka.codegen.build import outside_modes
 from tannaka.codegen.graph_plan import GraphPlan, Join, Row
 from tannaka.codegen.matrix_plans import DensePlan, IsotypicPlan
 from tannaka.codegen.orbit_plan import OrbitPlan, Way
@@ -32,9 +33,7 @@ class Constants:
     """Arrays as tensors, where and as they are asked for: floats in the dtype of what they meet."""
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        # Tensors of inference mode could not be used in training later.
-        with torch.inference_mode(False):
-            self._arrays = {name: torch.from_numpy(_own(array)) for name, array in arrays.items()}
+        self._arrays = outside_modes(_tensors, arrays)
         self._moved: dict[Any, Tensor] = {}
 
     def __call__(self, name: str, like: Tensor) -> Tensor:
@@ -46,15 +45,19 @@ class Constants:
         key = (name, like.device, dtype)
         if key in self._moved:
             return self._moved[key]
+        # Tensors of inference mode could not be used in training later.
         with torch.inference_mode(False):
             moved = array.to(like.device, dtype)
         # A tensor of another kind, a fake one say, belongs to the mode it was made in.
         return self._moved.setdefault(key, moved) if type(moved) is Tensor else moved
 
 
-def _own(array: NDArray[Any]) -> NDArray[Any]:
-    """The array in one piece, and as one that may be written to, which PyTorch wants."""
-    return np.require(array, requirements=["C", "W"])
+def _tensors(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    """The arrays in one piece, and as ones that may be written to, which PyTorch wants."""
+    return {
+        name: torch.from_numpy(np.require(array, requirements=["C", "W"]))
+        for name, array in arrays.items()
+    }
 
 
 class Bags:
