@@ -60,8 +60,8 @@ def layer(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
         kernels, n = of
         if kernels.under_vmap is None:
             raise NotImplementedError(
-                "kernels that PyTorch does not see into have no derivative forward over forward, as "
-                "in jacfwd(jacfwd(f)): take jacfwd(jacrev(f)), or backend='einsum'"
+                "kernels that PyTorch does not see into have no derivative forward over forward, "
+                "as in jacfwd(jacfwd(f)): take jacfwd(jacrev(f)), or backend='einsum'"
             )
         return kernels.batched.apply(x, weight, bias, n)
     found: Tensor = _Layer.apply(x, weight, bias, of)  # type: ignore[no-untyped-call]
