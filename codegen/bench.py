@@ -38,6 +38,7 @@ from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
 from tannaka.category.orthogonal import SO, O
 from tannaka.category.symmetric import S
+from tannaka.codegen.choose import lowered
 from tannaka.codegen.floor import FLOAT, Work, least_work
 from tannaka.codegen.modules import EquivariantLinear
 from tannaka.codegen.rivals import ENTRANTS, LeftOutError, Rival
@@ -52,6 +53,7 @@ from tannaka.codegen.standings import (
     Row,
     compiled,
 )
+from tannaka.codegen.task import Task
 from tannaka.diagrams.diagram import natural
 from tannaka.diagrams.errors import BackendError, SizeError
 
@@ -325,13 +327,22 @@ class _Entry:
 def _entries(case: Case, layer: EquivariantLinear) -> Iterator[_Entry]:
     for way in WAYS:
         if case.compiled or not way.compiled:
-            yield _Entry(way.name, partial(_made, way, layer), compiled=way.compiled)
+            needs = _needed(way, layer, case.batch)
+            yield _Entry(way.name, partial(_made, way, layer), needs, way.compiled)
     for rival in ENTRANTS if case.rivals else ():
         if rival.suits(layer):
             make, needs = partial(rival.make, layer), rival.needs(layer, case.batch)
             yield _Entry(rival.name, make, needs)
             if rival.compiles and case.compiled:
                 yield _Entry(compiled(rival.name), make, needs, compiled=True)
+
+
+def _needed(way: Way, layer: EquivariantLinear, batch: int) -> int:
+    """About how many bytes the forward pass takes, for the lowerings that write out matrices."""
+    lowering = way.options.get("lowering")
+    if lowering != "dense" or not isinstance(layer.plan, Task):
+        return 0
+    return int(lowered(layer.plan, lowering).cost(layer.group.n, batch).peak)
 
 
 def _made(way: Way, layer: EquivariantLinear) -> EquivariantLinear:

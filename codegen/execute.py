@@ -345,19 +345,23 @@ def isotypic_kernel(plan: IsotypicPlan) -> Kernel:
     """The function (x, weight[, bias], n) -> y of a plan by isotypic blocks."""
     found, entries = plan.bases, plan.entries
     known = Constants({"inputs": found.inputs.T, "outputs": found.outputs, "entries": entries.T})
+    sizes = [block.dimension * block.copies_in for block in found.blocks]
+    counts = [block.copies_in * block.copies_out for block in found.blocks]
     i, o = plan.in_channels, plan.out_channels
 
     def run(x: Tensor, weight: Tensor) -> Tensor:
         inner = known("inputs", x) @ x  # (batch, coordinates, in)
         blocks = known("entries", weight) @ weight.flatten(1)  # (entries of blocks, out in)
-        parts, at, start = [], 0, 0
-        for block in found.blocks:
+        # Split, for the gradient of a slice is as large as what it was cut from.
+        insides = inner.split(sizes, dim=1)
+        matrices = blocks.split(counts)
+        parts = []
+        for block, inside, matrix in zip(found.blocks, insides, matrices, strict=True):
             d, p, q = block.dimension, block.copies_in, block.copies_out
-            matrix = blocks[at : at + p * q].reshape(q, p, o, i).permute(1, 3, 0, 2)
-            part = inner[:, start : start + d * p].reshape(-1, d, p * i)
-            mixed = part @ matrix.reshape(p * i, q * o)
+            matrix = matrix.reshape(q, p, o, i).permute(1, 3, 0, 2).reshape(p * i, q * o)
+            # In two dimensions, or PyTorch makes a product for each input.
+            mixed = inside.reshape(-1, p * i) @ matrix
             parts.append(mixed.reshape(-1, d * q, o))
-            at, start = at + p * q, start + d * p
         if not parts:
             # No map but 0: no coordinates, but autograd sees input and weight.
             parts.append(inner @ weight.sum(0).T)
