@@ -353,8 +353,8 @@ def isotypic_kernel(plan: IsotypicPlan) -> Kernel:
         inner = known("inputs", x) @ x  # (batch, coordinates, in)
         blocks = known("entries", weight) @ weight.flatten(1)  # (entries of blocks, out in)
         # Split, for the gradient of a slice is as large as what it was cut from.
-        insides = inner.split(sizes, dim=1)
-        matrices = blocks.split(counts)
+        insides = inner.split_with_sizes(sizes, dim=1)
+        matrices = blocks.split_with_sizes(counts)
         parts = []
         for block, inside, matrix in zip(found.blocks, insides, matrices, strict=True):
             d, p, q = block.dimension, block.copies_in, block.copies_out
