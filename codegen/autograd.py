@@ -13,6 +13,7 @@ contractions of x are taken again, which costs a read of x, and no more than a c
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 Maybe = Tensor | None
 
@@ -56,6 +58,9 @@ def layer(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
         # What the compiler traces it differentiates by itself, and as well: it sees every step.
         kernels, n = of
         return kernels.apply(x, weight, bias, n)
+    if not _recorded():
+        kernels, n = of
+        return kernels.apply(x, weight, bias, n)
     if _forward_over_forward():
         kernels, n = of
         if kernels.under_vmap is None:
@@ -79,17 +84,35 @@ def _forward_over_forward() -> bool:
     return levels.count(torch._C._functorch.TransformType.Jvp) > 1
 
 
+def _recorded() -> bool:
+    """Whether anything may want derivatives: where nothing does, a Function only costs time."""
+    return (
+        torch.is_grad_enabled()
+        or torch._C._are_functorch_transforms_active()
+        or forward_ad._current_level >= 0
+    )
+
+
 def _input_gradient(of: Of, weight: Tensor, g: Tensor) -> Tensor:
+    if not _recorded():
+        kernels, n = of
+        return kernels.input_gradient(weight, g, n)
     found: Tensor = _InputGradient.apply(weight, g, of)  # type: ignore[no-untyped-call]
     return found
 
 
 def _weight_gradient(of: Of, x: Tensor, g: Tensor) -> tuple[Tensor, Maybe]:
+    if not _recorded():
+        kernels, n = of
+        return kernels.weight_gradient(x, g, n)
     of_weight, of_bias = _WeightGradient.apply(x, g, of)  # type: ignore[no-untyped-call]
     return of_weight, of_bias
 
 
 def _gradients(of: Of, x: Tensor, weight: Tensor, g: Tensor) -> tuple[Tensor, Tensor, Maybe]:
+    if not _recorded():
+        kernels, n = of
+        return kernels.gradients(x, weight, g, n)
     of_x, of_weight, of_bias = _Gradients.apply(x, weight, g, of)  # type: ignore[no-untyped-call]
     return of_x, of_weight, of_bias
 
@@ -278,6 +301,11 @@ class _Gradients(torch.autograd.Function):
     def vmap(info: Any, in_dims: Any, x: Tensor, weight: Tensor, g: Tensor, of: Of) -> Any:
         found = _each(info, in_dims[:3], (x, weight, g), of[0].batched.gradients, of[1], 3)
         return found, (0, 0, None if found[2] is None else 0)
+
+
+for _function in (_Layer, _InputGradient, _WeightGradient, _Gradients):
+    # PyTorch asks for it at each call, which takes longer than a small layer.
+    setattr(_function.forward, "__signature__", inspect.signature(_function.forward))  # noqa: B010
 
 
 DIFFERENTIABLE: dict[str, type[torch.autograd.Function]] = {

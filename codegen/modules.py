@@ -135,6 +135,9 @@ class EquivariantLinear(nn.Module):
             basis=basis,
             lowering=lowering,
         )
+        sizes = network_sizes(group.n)
+        # The sizes of axes of each type, and the shape of an input; None for what is open.
+        self._shape = sizes, (*(sizes[kind] for kind in word(self.in_order)), self.in_channels)
         self._apply_plan = self._built()
         if not self.plan.basis:
             warnings.warn(
@@ -242,8 +245,10 @@ class EquivariantLinear(nn.Module):
         """
         if not isinstance(x, Tensor):
             raise TypeError(f"the input must be a torch.Tensor, got {type(x).__name__}")
-        sizes = self._sizes(x, mask, n)
-        expected = (*(sizes[kind] for kind in word(self.in_order)), self.in_channels)
+        sizes, expected = self._shape
+        if mask is not None or n is not None or None in sizes:
+            sizes = self._sizes(x, mask, n)
+            expected = (*(sizes[kind] for kind in word(self.in_order)), self.in_channels)
         if x.ndim < len(expected) or tuple(x.shape[x.ndim - len(expected) :]) != expected:
             raise ValueError(
                 f"{self.group} {self.in_order} -> {self.out_order} expects an input of shape "
