@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import networkx
 import numpy as np
 import pytest
+import torch
 
 import tannaka as tn
 
@@ -139,6 +140,53 @@ def test_the_atlas_adds_up(
     out = capsys.readouterr().out
     assert "equal to the numbers of bilabelled graphs" in out
     assert "1,192,200" in out
+
+
+def test_the_graphs_to_learn_from_are_counted_right(example: Callable[[str], ModuleType]) -> None:
+    """Closed walks give both counts: trace A^3, and pairs of nodes with several common neighbours."""
+    data = example("train_atlas").atlas()
+    assert len(data) == 1252
+    adjacency = data.adjacency.double()
+    squares = adjacency @ adjacency
+    triangles = (squares @ adjacency).diagonal(dim1=1, dim2=2).sum(1) / 6
+    common = squares - torch.diag_embed(squares.diagonal(dim1=1, dim2=2))
+    cycles = (common * (common - 1)).sum((1, 2)) / 8
+    assert torch.equal(torch.stack([triangles, cycles], dim=1), data.counts.double())
+
+
+def test_only_the_perceptron_sees_how_nodes_are_numbered(
+    example: Callable[[str], ModuleType],
+) -> None:
+    train_atlas = example("train_atlas")
+    torch.manual_seed(0)
+    data = train_atlas.atlas()[torch.arange(0, 1252, 50)]
+    network, perceptron = train_atlas.Equivariant(4).double(), train_atlas.Perceptron(8).double()
+    data = train_atlas.Graphs(data.adjacency.double(), data.real, data.counts.double())
+    assert train_atlas.change(network, data) < 1e-10
+    assert train_atlas.change(perceptron, data) > 1e-3
+    garbage = train_atlas.Graphs(data.adjacency.clone(), data.real, data.counts)
+    garbage.adjacency[~data.real] = torch.nan
+    assert torch.equal(network(garbage), network(data))
+
+
+def test_a_few_epochs_teach_something(example: Callable[[str], ModuleType]) -> None:
+    train_atlas = example("train_atlas")
+    torch.manual_seed(0)
+    data = train_atlas.atlas()
+    training, test = (data[torch.arange(start, 1252, 4)] for start in (0, 1))
+    network = train_atlas.Equivariant(4)
+    run = train_atlas.train("", network, training, test, rate=3e-2, epochs=12)
+    assert run.errors[run.best] < run.errors[0] / 2
+    assert run.soonest(run.errors[run.best]) == run.seconds[run.best]
+    assert run.soonest(0) is None
+
+
+@pytest.mark.deep
+def test_training_is_sooner_as_good(
+    example: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    example("train_atlas").main()
+    assert "the layers of S() reached in" in capsys.readouterr().out
 
 
 def test_an_open_shell_has_no_response(example: Callable[[str], ModuleType]) -> None:
