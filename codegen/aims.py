@@ -137,9 +137,12 @@ def _ahead(rivals: Iterable[str], ours: str, measure: Measure) -> Figure:
     return figure
 
 
-def _memory(result: Result) -> float | None:
-    row = result.row(OURS)
-    return None if row is None else row.memory / result.output
+def _extra_memory(name: str) -> Figure:
+    def figure(result: Result) -> float | None:
+        row = result.row(name)
+        return None if row is None else row.memory / result.output - 1
+
+    return figure
 
 
 def _planned(result: Result) -> float | None:
@@ -155,6 +158,10 @@ def _graphs(case: Case) -> bool:
     return case.family == "S 2 -> 2" and 32 <= case.group.n <= 256 and 16 <= case.channels <= 128
 
 
+def _cubes(case: Case) -> bool:
+    return case.family == "S 3 -> 3"
+
+
 def _tensors(case: Case) -> bool:
     return type(case.group).__name__ in ("O", "SO") and case.group.n == 3 and case.channels >= 64
 
@@ -167,109 +174,96 @@ def _tensors_of(order: int) -> Callable[[Case], bool]:
     return lambda case: _tensors(case) and case.k == case.l == order
 
 
+MEASURES: tuple[tuple[str, Measure], ...] = (("", _forward), (", with the backward pass", _both))
 BEST_COMPILED = (compiled(VIEWS), COMPILED)
 AIMS = (
     Aim(1, "S(n) 2 -> 2, eager, over the floor", "at most", 8, _graphs, _over_floor(EAGER)),
     Aim(1, "S(n) 2 -> 2, compiled, over the floor", "at most", 4, _graphs, _over_floor(COMPILED)),
     Aim(1, "S(n) 2 -> 2, kernel, over the floor", "at most", 2.5, _graphs, _over_floor(KERNEL)),
-    Aim(
-        1,
-        "S(n) 2 -> 2, times as fast as the stacked operations",
-        "at least",
-        10,
-        _graphs,
-        _ahead([STACKED], OURS, _forward),
+    *(
+        Aim(
+            1,
+            f"S(n) 2 -> 2, {what}, times as fast as the stacked operations{how}",
+            "at least",
+            10,
+            _graphs,
+            _ahead([STACKED], ours, measure),
+        )
+        for what, ours in (("eager", EAGER), ("kernel", KERNEL))
+        for how, measure in MEASURES
     ),
-    Aim(
-        1,
-        "the same with the backward pass",
-        "at least",
-        10,
-        _graphs,
-        _ahead([STACKED], OURS, _both),
+    *(
+        Aim(
+            1,
+            f"S(n) 2 -> 2, kernel, times as fast as the best compiled code{how}",
+            "at least",
+            1.5,
+            _graphs,
+            _ahead(BEST_COMPILED, KERNEL, measure),
+        )
+        for how, measure in MEASURES
     ),
-    Aim(
-        1,
-        "S(n) 2 -> 2, kernel, times as fast as the best compiled code",
-        "at least",
-        1.5,
-        _graphs,
-        _ahead(BEST_COMPILED, KERNEL, _forward),
+    *(
+        Aim(
+            1,
+            f"S(n) 2 -> 2, {what}, memory in outputs, beside the output",
+            "at most",
+            2,
+            _graphs,
+            _extra_memory(ours),
+        )
+        for what, ours in (("eager", EAGER), ("kernel", KERNEL))
     ),
-    Aim(
-        1,
-        "the same with the backward pass",
-        "at least",
-        1.5,
-        _graphs,
-        _ahead(BEST_COMPILED, KERNEL, _both),
+    *(
+        Aim(2, f"S(n) 3 -> 3, {what}, over the floor", "at most", 20, _cubes, _over_floor(ours))
+        for what, ours in (("eager", EAGER), ("kernel", KERNEL))
     ),
-    Aim(
-        1,
-        "S(n) 2 -> 2, memory over the output, which it includes",
-        "at most",
-        2,
-        _graphs,
-        _memory,
-    ),
-    Aim(2, "S(n) 3 -> 3 over the floor", "at most", 20, _layers("S 3 -> 3"), _over_floor(OURS)),
-    Aim(
-        2,
-        "S(n) 3 -> 3, times as fast as per-diagram views",
-        "at least",
-        15,
-        _layers("S 3 -> 3"),
-        _ahead([VIEWS], OURS, _forward),
+    *(
+        Aim(
+            2,
+            f"S(n) 3 -> 3, {what}, times as fast as per-diagram views",
+            "at least",
+            15,
+            _cubes,
+            _ahead([VIEWS], ours, _forward),
+        )
+        for what, ours in (("eager", EAGER), ("kernel", KERNEL))
     ),
     Aim(2, "S(n) 4 -> 4 runs, planned in seconds", "at most", 10, _layers("S 4 -> 4"), _planned),
-    Aim(
-        3,
-        "O(3) and SO(3), times as fast as e3nn",
-        "at least",
-        1,
-        _tensors,
-        _ahead([E3NN], OURS, _forward),
+    *(
+        Aim(
+            3,
+            f"O(3) and SO(3){which}, times as fast as e3nn{how}",
+            "at least",
+            bound,
+            layers,
+            _ahead([E3NN], OURS, measure),
+        )
+        for which, bound, layers in (("", 1, _tensors), (" from 3 -> 3 on", 1.5, _large_tensors))
+        for how, measure in MEASURES
     ),
-    Aim(3, "the same with the backward pass", "at least", 1, _tensors, _ahead([E3NN], OURS, _both)),
-    Aim(
-        3,
-        "O(3) and SO(3) from 3 -> 3 on, times as fast as e3nn",
-        "at least",
-        1.5,
-        _large_tensors,
-        _ahead([E3NN], OURS, _forward),
+    *(
+        Aim(
+            3,
+            f"O(3), {order} -> {order}, times as fast as a dense product{how}",
+            "at least",
+            bound,
+            _tensors_of(order),
+            _ahead([DENSE], OURS, measure),
+        )
+        for order, bound in ((3, 4), (4, 10))
+        for how, measure in MEASURES
     ),
-    Aim(
-        3,
-        "3 -> 3, times as fast as a dense product",
-        "at least",
-        4,
-        _tensors_of(3),
-        _ahead([DENSE], OURS, _forward),
-    ),
-    Aim(
-        3,
-        "4 -> 4, times as fast as a dense product",
-        "at least",
-        10,
-        _tensors_of(4),
-        _ahead([DENSE], OURS, _forward),
-    ),
-    Aim(
-        4,
-        "S(n) 1 -> 1, times as fast as DeepSets by hand",
-        "at least",
-        0.9,
-        _layers("S 1 -> 1"),
-        _ahead([DEEP_SETS], OURS, _forward),
-    ),
-    Aim(
-        4,
-        "the same with the backward pass",
-        "at least",
-        0.9,
-        _layers("S 1 -> 1"),
-        _ahead([DEEP_SETS], OURS, _both),
+    *(
+        Aim(
+            4,
+            f"S(n) 1 -> 1, times as fast as DeepSets by hand{how}",
+            "at least",
+            0.9,
+            _layers("S 1 -> 1"),
+            _ahead([DEEP_SETS], OURS, measure),
+        )
+        for how, measure in MEASURES
     ),
 )
 """The aims that hold for layers on the CPU; those on growth are in :func:`verdicts`."""
