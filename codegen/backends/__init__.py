@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tannaka.codegen.backends import cpp, einsum
+from tannaka.codegen.backends import cpp, einsum, triton
 from tannaka.codegen.plan import Plan
 from tannaka.diagrams.errors import BackendError
 
-BACKENDS: dict[str, Callable[[Plan], str]] = {"einsum": einsum.kernels, "cpp": cpp.kernels}
+BACKENDS: dict[str, Callable[[Plan], str]] = {
+    "einsum": einsum.kernels,
+    "cpp": cpp.kernels,
+    "triton": triton.kernels,
+}
 """What writes the functions of a layer, for a module that differentiates them."""
 ALONE: dict[str, Callable[[Plan], str]] = {"einsum": einsum.kernel, "cpp": cpp.kernel}
 """What writes ``apply`` alone, differentiable by itself, for a file of its own."""
@@ -23,7 +27,7 @@ def backend(
 
     >>> backend("cuda")
     Traceback (most recent call last):
-    tannaka.diagrams.errors.BackendError: there is no backend 'cuda'; choose one of: auto, einsum, cpp
+    tannaka.diagrams.errors.BackendError: there is no backend 'cuda'; choose one of: auto, einsum, cpp, triton
     """
     name = "einsum" if name == "auto" else name
     if name not in written:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tannaka.codegen.fusion import Group, Single
 from tannaka.codegen.gradient import AnyStep, Gradient, Outer, gradient
 from tannaka.codegen.lifetimes import is_view, lifetimes, read
 from tannaka.codegen.network import Word
@@ -154,7 +155,7 @@ def kernel(plan: Plan) -> str:
     It needs ``torch`` and ``Tensor`` in scope, and ``itertools`` where the plan has Levi-Civita
     symbols. x has shape (*batch, n, ..., n, in_channels).
     """
-    emitter = _Emitter(plan)
+    emitter = Emitter(plan)
     return emitter.text([emitter.apply()])
 
 
@@ -164,7 +165,7 @@ def ragged_kernel(plan: Plan, kind: int) -> str:
     Entries that are no part of an input must be zero. ``ratio``, of the shape of the batch, is n
     over how many entries of an axis of type ``kind`` each input has.
     """
-    emitter = _Emitter(plan, optional=True, ragged=kind)
+    emitter = Emitter(plan, optional=True, ragged=kind)
     return emitter.text([emitter.apply()])
 
 
@@ -176,7 +177,7 @@ def kernels(plan: Plan, *, batched: bool = False) -> str:
     second with that of the bias. Without a bias its gradient is None. ``batched`` code is for vmap:
     a little slower, and autograd may differentiate it.
     """
-    emitter = _Emitter(plan, optional=True, batched=batched)
+    emitter = Emitter(plan, optional=True, batched=batched)
     back = gradient(plan)
     parts = [
         emitter.apply(),
@@ -188,7 +189,7 @@ def kernels(plan: Plan, *, batched: bool = False) -> str:
 
 
 @dataclass
-class _Emitter:
+class Emitter:
     """Writes steps as statements, and remembers the tables and helpers that they need."""
 
     plan: Plan
@@ -300,18 +301,35 @@ class _Emitter:
         self, steps: Sequence[AnyStep], known: dict[str, Word], weight: str, result: str
     ) -> Iterator[str]:
         self.names, self.copies = {}, {}
-        dead = lifetimes(steps, {result})
-        for place, step in enumerate(steps):
-            if isinstance(step, Embed):
-                # An embedding writes into its base, so its result keeps the base's variable.
-                self.names[step.out] = self._variable(step.base)
+        groups = self._groups(steps, known, result)
+        ordered = [step for group in groups for step in group.steps]
+        dead = lifetimes(ordered, {result})
+        place = 0
+        for group in groups:
+            for step in group.steps:
+                if isinstance(step, Embed):
+                    # An embedding writes into its base, so its result keeps the base's variable.
+                    self.names[step.out] = self._variable(step.base)
+                if not isinstance(step, Outer):
+                    yield from self._comment(step, known)
+            yield from self._grouped(group, known, weight)
+            end = place + len(group.steps)
+            names = [name for found in dead[place:end] for name in found]
+            yield from self._freed([name for name in names if known[name]], ordered[end:])
+            place = end
+
+    def _groups(
+        self, steps: Sequence[AnyStep], known: dict[str, Word], result: str
+    ) -> Sequence[Group]:
+        """What is written together: here each step is by itself."""
+        return [Single((step,)) for step in steps]
+
+    def _grouped(self, group: Group, known: dict[str, Word], weight: str) -> Iterator[str]:
+        for step in group.steps:
             if isinstance(step, Outer):
-                yield from self._outer(step)
+                yield from self._outer(step, known)
             else:
-                yield from self._comment(step, known)
                 yield from self._statements(step, known, weight)
-            later = steps[place + 1 :]
-            yield from self._freed([name for name in dead[place] if known[name]], later)
 
     def _freed(self, dead: list[str], later: Sequence[AnyStep]) -> Iterator[str]:
         """Give back the memory of tensors, and of copies, that no later step reads."""
@@ -517,7 +535,7 @@ class _Emitter:
         for way, view in views:
             yield f"{self._diagonal(view, local)}.{way}_({source})"
 
-    def _outer(self, step: Outer) -> Iterator[str]:
+    def _outer(self, step: Outer, known: dict[str, Word]) -> Iterator[str]:
         if len(step.sources) == 1:
             yield from self._copied(step)
         features = [self._read(name, permutation) for name, permutation in step.features]

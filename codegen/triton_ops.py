@@ -1,0 +1,170 @@
+"""Triton kernels as PyTorch operators; all that a generated file needs of them.
+
+The functions of a plan (a layer, and the gradients of its input and its weight, together and apart)
+become operators of ``torch.library.triton_op``: a compiler sees the kernels in them, ``torch.export``
+keeps them whole, and their derivatives are made of one another, see ``autograd.py``. In eager
+PyTorch the functions run without the operators, whose dispatch costs more than a small kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tannaka.codegen.autograd import DIFFERENTIABLE, Kernels
+from tannaka.diagrams.errors import BackendError
+
+NAMESPACE = "tannaka_triton"
+FUNCTIONS = ("apply", "gradients", "input_gradient", "weight_gradient")
+
+
+def check() -> None:
+    """Raise BackendError where no kernel could run."""
+    try:
+        import_module("triton")
+    except ModuleNotFoundError as error:
+        raise BackendError(
+            f"backend 'triton' needs {error.name} (pip install {error.name}); backend='einsum' needs "
+            "nothing"
+        ) from error
+    if not interpreted() and not torch.cuda.is_available():
+        raise BackendError(
+            "backend 'triton' needs a GPU, and PyTorch sees none; TRITON_INTERPRET=1 in the "
+            "environment, set before Python starts, runs its kernels on the CPU, slowly; "
+            "backend='einsum' runs anywhere"
+        )
+
+
+def interpreted() -> bool:
+    """Whether Triton runs kernels by its interpreter."""
+    return bool(import_module("triton").knobs.runtime.interpret)
+
+
+def registered(digest: str, functions: Sequence[Callable[..., Any]], biased: bool) -> Kernels:
+    """The functions of a plan, in the order of ``FUNCTIONS``, as ``autograd.py`` wants them.
+
+    ``digest``, of their text, tells their operators from those of others.
+    """
+    known, simulated = getattr(torch.ops, NAMESPACE), interpreted()
+    operators = {name: f"{name}_{digest}" for name in FUNCTIONS}
+
+    def run(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        *tensors, n = arguments
+        first = tensors[0]
+        if not simulated and first.device.type not in ("cuda", "meta"):
+            raise BackendError(
+                f"backend 'triton' runs on the GPU, the input is on {first.device}: move it there, "
+                "or take backend='einsum'"
+            )
+        if not (
+            torch.compiler.is_compiling()
+            or torch._C._are_functorch_transforms_active()
+            or type(first) is not Tensor
+        ):
+            return function(*tensors, n)
+        sizes = list(n) if isinstance(n, tuple) else [n]
+        found = getattr(known, operators[name]).default(*tensors, sizes)
+        return _without_empty_bias(found, biased)
+
+    kernels = Kernels(
+        *(partial(run, name, function) for name, function in zip(FUNCTIONS, functions, strict=True))
+    )
+    if not hasattr(known, operators["apply"]):
+        for name, function in zip(FUNCTIONS, functions, strict=True):
+            _register(name, f"{NAMESPACE}::{operators[name]}", function, kernels)
+    return kernels
+
+
+def _without_empty_bias(found: Any, biased: bool) -> Any:
+    if isinstance(found, tuple | list) and not biased:
+        return (*found[:-1], None)
+    return found
+
+
+def _n(sizes: Sequence[int]) -> Any:
+    return sizes[0] if len(sizes) == 1 else tuple(sizes)
+
+
+def _filled(found: tuple[Any, ...]) -> Any:
+    """Gradients as an operator gives them: that of a bias that is not there is empty."""
+    *others, of_bias = found
+    if of_bias is None:
+        of_bias = others[-1].new_empty((0, others[-1].shape[1]))
+    return (*others, of_bias)
+
+
+def _register(name: str, full: str, function: Callable[..., Any], kernels: Kernels) -> None:
+    """Make an operator of a function, with its derivatives and its rule for vmap."""
+    # The operator's type is read off its signature.
+    if name == "apply":
+
+        def operator(x: Tensor, weight: Tensor, bias: Tensor | None, n: Sequence[int]) -> Tensor:
+            found: Tensor = function(x, weight, bias, _n(n))
+            return found
+
+    elif name == "gradients":
+
+        def operator(  # type: ignore[misc]
+            x: Tensor, weight: Tensor, g: Tensor, n: Sequence[int]
+        ) -> tuple[Tensor, Tensor, Tensor]:
+            found: tuple[Tensor, Tensor, Tensor] = _filled(function(x, weight, g, _n(n)))
+            return found
+
+    elif name == "input_gradient":
+
+        def operator(weight: Tensor, g: Tensor, n: Sequence[int]) -> Tensor:  # type: ignore[misc]
+            found: Tensor = function(weight, g, _n(n))
+            return found
+
+    else:
+
+        def operator(  # type: ignore[misc]
+            x: Tensor, g: Tensor, n: Sequence[int]
+        ) -> tuple[Tensor, Tensor]:
+            found: tuple[Tensor, Tensor] = _filled(function(x, g, _n(n)))
+            return found
+
+    operator.__annotations__ = {
+        key: eval(value) if isinstance(value, str) else value
+        for key, value in operator.__annotations__.items()
+    }
+    made: Any = torch.library.triton_op(full, operator, mutates_args=())
+    rules: Any = DIFFERENTIABLE[name]
+
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        *tensors, n = inputs
+        rules.setup_context(ctx, (*tensors, (kernels, _n(n))), output)
+
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return rules.backward(ctx, *grads)
+
+    made.register_autograd(backward, setup_context=setup_context)
+    made.register_vmap(partial(_each, name, made))
+
+
+def _each(name: str, operator: Any, info: Any, dims: tuple[Any, ...], *arguments: Any) -> Any:
+    """A batch of inputs is a larger batch; each weight, or gradient of it, is its own call."""
+    along = {"apply": 0, "input_gradient": 1}.get(name)
+    if along is not None and all(
+        dim is None or isinstance(dim, list) for at, dim in enumerate(dims) if at != along
+    ):
+        moved = list(arguments)
+        moved[along] = moved[along].movedim(dims[along], 0)
+        return operator(*moved), 0
+    results = [
+        operator(
+            *(
+                argument if dim is None or isinstance(dim, list) else argument.select(dim, i)
+                for argument, dim in zip(arguments, dims, strict=True)
+            )
+        )
+        for i in range(info.batch_size)
+    ]
+    if isinstance(results[0], tuple):
+        return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
+    return torch.stack(results), 0
