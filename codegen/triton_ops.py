@@ -9,6 +9,7 @@ PyTorch the functions run without the operators, whose dispatch costs more than 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -45,7 +46,7 @@ def interpreted() -> bool:
     return bool(import_module("triton").knobs.runtime.interpret)
 
 
-def registered(digest: str, functions: Sequence[Callable[..., Any]], biased: bool) -> Kernels:
+def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Sizes) -> Kernels:
     """The functions of a plan, in the order of ``FUNCTIONS``, as ``autograd.py`` wants them.
 
     ``digest``, of their text, tells their operators from those of others.
@@ -67,16 +68,16 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], biased: boo
             or type(first) is not Tensor
         ):
             return function(*tensors, n)
-        sizes = list(n) if isinstance(n, tuple) else [n]
-        found = getattr(known, operators[name]).default(*tensors, sizes)
-        return _without_empty_bias(found, biased)
+        each = list(n) if isinstance(n, tuple) else [n]
+        found = getattr(known, operators[name]).default(*tensors, each)
+        return _without_empty_bias(found, bool(sizes.bias_rows))
 
     kernels = Kernels(
         *(partial(run, name, function) for name, function in zip(FUNCTIONS, functions, strict=True))
     )
     if not hasattr(known, operators["apply"]):
         for name, function in zip(FUNCTIONS, functions, strict=True):
-            _register(name, f"{NAMESPACE}::{operators[name]}", function, kernels)
+            _register(name, f"{NAMESPACE}::{operators[name]}", function, kernels, sizes)
     return kernels
 
 
@@ -98,7 +99,7 @@ def _filled(found: tuple[Any, ...]) -> Any:
     return (*others, of_bias)
 
 
-def _register(name: str, full: str, function: Callable[..., Any], kernels: Kernels) -> None:
+def _register(name: str, full: str, function: Callable[..., Any], kernels: Kernels, sizes: Sizes) -> None:
     """Make an operator of a function, with its derivatives and its rule for vmap."""
     # The operator's type is read off its signature.
     if name == "apply":
@@ -134,6 +135,7 @@ def _register(name: str, full: str, function: Callable[..., Any], kernels: Kerne
         for key, value in operator.__annotations__.items()
     }
     made: Any = torch.library.triton_op(full, operator, mutates_args=())
+    made.register_fake(partial(_shapes, name, sizes))
     rules: Any = DIFFERENTIABLE[name]
 
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -145,6 +147,35 @@ def _register(name: str, full: str, function: Callable[..., Any], kernels: Kerne
 
     made.register_autograd(backward, setup_context=setup_context)
     made.register_vmap(partial(_each, name, made))
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the shapes of results follow from: the types of axes of input and output, and rows."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    rows: int
+    bias_rows: int
+
+
+def _shapes(name: str, known: Sizes, *arguments: Any) -> Any:
+    """Results without numbers."""
+    *tensors, n = arguments
+    if name == "apply":
+        x, weight, _ = tensors
+        batch = x.shape[: x.ndim - 1 - len(known.inputs)]
+        return x.new_empty((*batch, *(n[kind] for kind in known.outputs), weight.shape[1]))
+    if name == "input_gradient":
+        weight, g = tensors
+        batch = g.shape[: g.ndim - 1 - len(known.outputs)]
+        return g.new_empty((*batch, *(n[kind] for kind in known.inputs), weight.shape[2]))
+    x, *_, g = tensors
+    of_weight = g.new_empty((known.rows, g.shape[-1], x.shape[-1]))
+    of_bias = g.new_empty((known.bias_rows, g.shape[-1]))
+    if name == "weight_gradient":
+        return of_weight, of_bias
+    return x.new_empty(x.shape), of_weight, of_bias
 
 
 def _each(name: str, operator: Any, info: Any, dims: tuple[Any, ...], *arguments: Any) -> Any:

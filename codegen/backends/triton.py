@@ -32,7 +32,7 @@ MAX_ORDER = max(BLOCK)
 PAIRS = 24
 """The most products of a source and a feature for which the gradient of the weight has kernels."""
 HEADER = """\
-from tannaka.codegen.triton_ops import check, registered
+from tannaka.codegen.triton_ops import Sizes, check, registered
 
 check()
 import triton
@@ -70,11 +70,13 @@ def kernels(plan: Plan) -> str:
     head = [HEADER.rstrip(), LAUNCHING.rstrip(), *emitter.kernels.values()]
     text = "\n\n\n".join(head) + "\n\n\n" + emitter.text(parts)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    biased = plan.bias_basis is not None
+    rows = len(plan.bias_basis or ())
     return f"""{text}
 
 KERNELS = registered(
-    "{digest}", (apply, gradients, input_gradient, weight_gradient), biased={biased}
+    "{digest}",
+    (apply, gradients, input_gradient, weight_gradient),
+    Sizes({plan.inputs}, {plan.outputs}, {len(plan.basis)}, {rows}),
 )
 apply, gradients = KERNELS.apply, KERNELS.gradients
 input_gradient, weight_gradient = KERNELS.input_gradient, KERNELS.weight_gradient
