@@ -137,7 +137,7 @@ def as_json(machine: Sequence[str], timings: Sequence[Timing]) -> str:
 def literal(model: Model) -> str:
     """Constants as Python writes them.
 
-    >>> print(literal({"dense": (0.0, 1.05e-5, 5e-11, 1.2e-11, 2.5e-12)}))
+    >>> print(literal({"dense": (0.0, 1.1e-5, 5e-11, 1.2e-11, 2.5e-12)}))
     SECONDS: dict[Lowering, Constants] = {
         "dense": (0.0, 1.1e-05, 5e-11, 1.2e-11, 2.5e-12),
     }

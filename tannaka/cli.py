@@ -293,7 +293,7 @@ def bench(
             from tannaka.codegen import bench as timing
         if lowerings:
             with needing("tannaka bench --lowerings"):
-                import_module("scipy.optimize")
+                import_module("scipy")
         extent: Any = "quick" if quick else "full" if full else "standard"
         from tannaka.codegen.standings import Case
 
