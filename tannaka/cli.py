@@ -203,7 +203,7 @@ def verify(file: Path) -> None:
 @click.option("--compiled", is_flag=True, help="Compile a named layer and its rivals: slow.")
 @click.option("--quick", is_flag=True, help="Few layers, half a minute.")
 @click.option("--full", is_flag=True, help="Many layers, up to gigabytes each: an hour.")
-@click.option("--seconds", type=float, help="How long to time each call; default: 0.1 to 0.5.")
+@click.option("--seconds", type=float, help="How long to time each call; default: 0.05 to 0.5.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads; default: as PyTorch has it.")
 @click.option("--default-allocator", is_flag=True, help="Leave the C library's memory settings.")
 @click.option(
@@ -311,7 +311,7 @@ def bench(
             timing.leave_memory() if default_allocator else timing.keep_memory()
         )
         if lowerings:
-            each = {"quick": 0.05, "standard": 0.1}[extent] if seconds is None else seconds
+            each = {"quick": 0.05, "standard": 0.08}[extent] if seconds is None else seconds
             _bench_lowerings(cases, machine, each, json_file, markdown)
             return
         each = {"quick": 0.1, "standard": 0.2, "full": 0.5}[extent] if seconds is None else seconds
