@@ -34,7 +34,7 @@ TIED = "tied dense"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A layer to time: as many channels out as in, float32, no bias.
+    """A layer to time: as many channels out as in, float32; a bias where lowerings are compared alone.
 
     ``compiled``: compile the rivals too, which takes minutes. ``rivals``: time them at all.
     ``series``: cases of the same name differ in n alone, and times grow with it.

@@ -483,11 +483,13 @@ class _Emitter:
             return
         before = self.plan.steps[: self.plan.steps.index(step)]
         like = next((out for s in before if isinstance(s, Mix) for out in s.outs), "x")
-        zeros = f"{like}.new_zeros((*batch, {sizes}weight.shape[1]))"
-        if not self.plan.basis:
-            yield "# No diagram: the linear map is 0. Empty sums let autograd see weight and input."
-            zeros += " + weight.sum() + x[..., :0].sum()"
-        yield f"{step.out} = {zeros}"
+        sizes = f"(*batch, {sizes}weight.shape[1])"
+        if self.plan.basis:
+            yield f"{step.out} = {like}.new_zeros({sizes})"
+            return
+        yield "# No diagram: the linear map is 0. Empty sums let autograd see weight and input."
+        yield f"zero = {like}.new_zeros(()) + weight.sum() + x[..., :0].sum()"
+        yield f"{step.out} = zero.to({like}.dtype).expand({sizes}).clone()"
 
     def _embed(self, step: Embed, word: Word) -> Iterator[str]:
         base, labels = self._variable(step.base), list(step.labels)
