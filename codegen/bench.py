@@ -45,7 +45,9 @@ from tannaka.codegen.rivals import ENTRANTS, LeftOutError, Rival
 from tannaka.codegen.standings import (
     COMPILED,
     EAGER,
+    ISOTYPIC,
     KERNEL,
+    LITERAL,
     OURS,
     Case,
     Floor,
@@ -81,8 +83,8 @@ WAYS = (
     Way(EAGER, {"backend": "einsum", "lowering": "factored"}),
     Way(COMPILED, {"backend": "einsum", "lowering": "factored"}, compiled=True),
     Way(KERNEL, {"backend": "cpp", "lowering": "factored"}),
-    Way("tannaka, isotypic", {"lowering": "isotypic"}),
-    Way("tannaka, dense", {"lowering": "dense"}),
+    Way(ISOTYPIC, {"lowering": "isotypic"}),
+    Way(LITERAL, {"lowering": "dense"}),
 )
 """The first is what users get, and what the others are compared with."""
 
