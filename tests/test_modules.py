@@ -110,6 +110,33 @@ def test_the_result_is_memory_of_its_own(name: str, k: Any, l: Any, lowering: st
     assert layer(x).untyped_storage().nbytes() == wanted.numel() * wanted.itemsize
 
 
+@pytest.mark.parametrize(
+    ("name", "k", "l"),
+    [
+        ("A(2)", 0, 2),
+        ("A(2) x A(3)", (1,), (1, 1)),
+        ("A(3) x S(1)", (1, 1, 1), (0, 1, 0)),
+        ("SO(1) x SO(5)", (), (0,)),
+    ],
+)
+def test_results_of_determinants_are_no_views(name: str, k: Any, l: Any) -> None:
+    layer = quiet_layer(tn.group(name), k, l, 2, 3, lowering="factored")
+    x = random_input(layer, 3)
+    y = layer(x)
+    torch.testing.assert_close(layer(x).mul_(2), 2 * y)
+
+
+def test_what_is_written_to_is_made_like_what_is_still_there() -> None:
+    """Of the first results of a mix none may be left when the result is begun."""
+    group = tn.S() * tn.O(1)
+    layer = quiet_layer(group, (1, 0), (0, 1, 0), 2, 3)
+    fixed = quiet_layer(tn.S(3) * tn.O(1), (1, 0), (0, 1, 0), 2, 3, lowering="dense")
+    with torch.no_grad():
+        fixed.weight.copy_(layer.weight)
+    x = torch.randn(4, 1, 3, 2, dtype=torch.float64)
+    torch.testing.assert_close(layer(x), fixed(x))
+
+
 def test_empty_spaces_are_honest_zeros() -> None:
     with pytest.warns(UserWarning, match=r"Hom\(O\(3\), 1, 2\): dimension 0: no linear map but 0"):
         layer = EquivariantLinear(tn.O(3), 1, 2, 4, 5)
@@ -128,6 +155,15 @@ def test_empty_spaces_are_honest_zeros() -> None:
     assert layer.weight.grad is not None
     with pytest.warns(UserWarning, match="returns zeros"):
         assert not EquivariantLinear(tn.O(3), 0, 1, 4, 5)(torch.randn(4)).any()
+
+
+def test_masked_layers_of_empty_spaces_have_gradients_of_zero() -> None:
+    layer = quiet_layer(tn.S() * tn.O(3), (0, 1), (), 2, 3)
+    x = torch.randn(4, 5, 3, 2, dtype=torch.float64, requires_grad=True)
+    layer(x, torch.rand(4, 5) < 0.5).sum().backward()
+    for leaf in (x, layer.weight):
+        assert leaf.grad is not None
+        assert not leaf.grad.any()
 
 
 def test_the_order_zero_layer_is_a_linear_layer() -> None:
