@@ -85,9 +85,13 @@ def _forward_over_forward() -> bool:
 
 
 def _recorded() -> bool:
-    """Whether anything may want derivatives: where nothing does, a Function only costs time."""
+    """Whether anything may want derivatives: where nothing does, a Function only costs time.
+
+    In inference mode nothing does, even where gradients are enabled inside of it, and a Function
+    would fail to save what it is given.
+    """
     return (
-        torch.is_grad_enabled()
+        (torch.is_grad_enabled() and not torch.is_inference_mode_enabled())
         or torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
     )
@@ -115,6 +119,15 @@ def _gradients(of: Of, x: Tensor, weight: Tensor, g: Tensor) -> tuple[Tensor, Te
         return kernels.gradients(x, weight, g, n)
     of_x, of_weight, of_bias = _Gradients.apply(x, weight, g, of)  # type: ignore[no-untyped-call]
     return of_x, of_weight, of_bias
+
+
+def _along(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
+    """The layer at changes of weight and bias.
+
+    Where a batch of them is taken at once, ``is_grads_batched`` or ``vectorize=True``, the change of
+    the bias may be batched and that of the weight not, into whose results it is added in place.
+    """
+    return layer(of, x, weight if bias is None else weight + bias.new_zeros(()), bias)
 
 
 def _sum(*terms: Maybe) -> Maybe:
@@ -154,7 +167,7 @@ class _Layer(torch.autograd.Function):
         parts = [layer(ctx.of, dx, weight, None)] if dx is not None else []
         if dweight is not None or dbias is not None:
             dweight = torch.zeros_like(weight) if dweight is None else dweight
-            parts.append(layer(ctx.of, x, dweight, dbias))
+            parts.append(_along(ctx.of, x, dweight, dbias))
         return _sum(*parts)
 
     @staticmethod
@@ -237,7 +250,7 @@ class _WeightGradient(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_x = _input_gradient(ctx.of, h_weight, g)
         if ctx.needs_input_grad[1]:
-            of_g = layer(ctx.of, x, h_weight, h_bias)
+            of_g = _along(ctx.of, x, h_weight, h_bias)
         return of_x, of_g, None
 
     @staticmethod
@@ -282,7 +295,7 @@ class _Gradients(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             of_weight, _ = _weight_gradient(ctx.of, h_x, g)
         if ctx.needs_input_grad[2]:
-            of_g = layer(ctx.of, h_x, weight, None) + layer(ctx.of, x, h_weight, h_bias)
+            of_g = layer(ctx.of, h_x, weight, None) + _along(ctx.of, x, h_weight, h_bias)
         return of_x, of_weight, of_g, None
 
     @staticmethod

@@ -16,6 +16,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -497,6 +498,38 @@ def test_jacobians_and_hessians(name: str) -> None:
     by_rows: Any = torch.autograd.functional.hessian
     backward = by_rows(lambda x: layer(x).pow(3).sum(), x)
     assert_close(backward.reshape(wanted.shape), wanted, 10)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@layers()
+def test_second_derivatives_of_the_bias_are_batched(name: str) -> None:
+    layer = made(name)
+    if layer.bias is None:
+        return
+    x = random_input(layer, 2)
+    bias = layer.bias.detach()
+    f = partial(functional_call, layer)
+    jacobian = torch.autograd.functional.jacobian(
+        lambda b: f({"bias": b}, (x,)), bias, vectorize=True, strategy="forward-mode"
+    )
+    g = torch.randn_like(layer(x)).requires_grad_()
+    (of_bias,) = torch.autograd.grad(layer(x), layer.bias, g, create_graph=True)
+    every = torch.eye(bias.numel(), dtype=g.dtype).reshape(-1, *bias.shape)
+    (found,) = torch.autograd.grad(of_bias, g, every, is_grads_batched=True)
+    for one, row in zip(found, every, strict=True):
+        assert_close(one, f({"bias": row, "weight": 0 * layer.weight}, (x,)))
+    assert_close(jacobian.movedim(tuple(range(-bias.ndim, 0)), (0, 1)).reshape(found.shape), found)
+
+
+@layers()
+def test_inference_mode_records_nothing_where_gradients_are_enabled_inside(name: str) -> None:
+    layer = made(name)
+    x = random_input(layer, 2)
+    wanted = layer(x)
+    with torch.inference_mode(), torch.enable_grad():
+        y = layer(x * 1)
+    assert not y.requires_grad
+    assert torch.equal(y, wanted)
 
 
 # Training
