@@ -243,7 +243,7 @@ def _left_out(task: Task, name: Lowering) -> str:
 
 def _priced(plan: Plan | DensePlan | IsotypicPlan, batch: int) -> tuple[Cost, float]:
     """The cost of a forward pass, and the model's seconds of training."""
-    n = plan.group.n if None not in sizes(plan.group.n) else NOMINAL
+    n = tuple(NOMINAL if size is None else size for size in sizes(plan.group.n))
     cost = plan.cost(n, batch)
     if isinstance(plan, Plan):
         name, back = "factored", backward_cost(plan, n, batch)

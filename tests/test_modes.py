@@ -509,7 +509,7 @@ def test_second_derivatives_of_the_bias_are_batched(name: str) -> None:
     x = random_input(layer, 2)
     bias = layer.bias.detach()
     f = partial(functional_call, layer)
-    jacobian = torch.autograd.functional.jacobian(
+    jacobian = torch.autograd.functional.jacobian(  # type: ignore[no-untyped-call]
         lambda b: f({"bias": b}, (x,)), bias, vectorize=True, strategy="forward-mode"
     )
     g = torch.randn_like(layer(x)).requires_grad_()
