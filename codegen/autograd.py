@@ -57,6 +57,8 @@ def layer(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
     if torch.compiler.is_compiling():
         # What the compiler traces it differentiates by itself, and as well: it sees every step.
         kernels, n = of
+        if bias is not None and bias.requires_grad and not weight.requires_grad:
+            weight = seeing(weight, bias)
         return kernels.apply(x, weight, bias, n)
     if not _recorded():
         kernels, n = of
@@ -71,6 +73,15 @@ def layer(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
         return kernels.batched.apply(x, weight, bias, n)
     found: Tensor = _Layer.apply(x, weight, bias, of)  # type: ignore[no-untyped-call]
     return found
+
+
+def seeing(weight: Tensor, bias: Tensor) -> Tensor:
+    """The weight, as a tensor that depends on the bias too, by an empty sum.
+
+    Kernels add the bias in place to what the weight gives. Autograd and vmap take that only where
+    that depends on the bias as well, as it does not if the weight is frozen.
+    """
+    return weight + bias[:0].sum()
 
 
 def _forward_over_forward() -> bool:
@@ -125,9 +136,9 @@ def _along(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
     """The layer at changes of weight and bias.
 
     Where a batch of them is taken at once, ``is_grads_batched`` or ``vectorize=True``, the change of
-    the bias may be batched and that of the weight not, into whose results it is added in place.
+    the bias may be batched and that of the weight not.
     """
-    return layer(of, x, weight if bias is None else weight + bias.new_zeros(()), bias)
+    return layer(of, x, weight if bias is None else seeing(weight, bias), bias)
 
 
 def _sum(*terms: Maybe) -> Maybe:

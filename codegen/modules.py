@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tannaka.category import functor
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
-from tannaka.codegen.autograd import Kernels, layer
+from tannaka.codegen.autograd import Kernels, layer, seeing
 from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.backends import einsum
 from tannaka.codegen.build import build
@@ -338,6 +338,8 @@ class EquivariantLinear(nn.Module):
         x = torch.where(_real(mask, inputs, kind), x, x.new_zeros(()))
         x, weight = matched(x, self.weight)
         bias = None if self.bias is None else self.bias.to(x.dtype)
+        if bias is not None:
+            weight = seeing(weight, bias)
         ratio = sizes[kind] / mask.sum(-1).clamp(min=1).to(
             torch.promote_types(x.dtype, torch.float32)
         )

@@ -521,6 +521,43 @@ def test_second_derivatives_of_the_bias_are_batched(name: str) -> None:
     assert_close(jacobian.movedim(tuple(range(-bias.ndim, 0)), (0, 1)).reshape(found.shape), found)
 
 
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("way", ["compiled", "exported", "masked", "generated"])
+def test_the_bias_learns_where_the_weight_is_frozen(way: str) -> None:
+    """Where autograd sees every step, the bias is added in place to what needs no gradient."""
+    masked = EquivariantLinear(tn.S(), 2, 2, I, O, dtype=torch.float64)
+    layer = masked if way == "masked" else made("S(5) 2-2")
+    x = random_input(layer, 3)
+    mask = torch.ones(3, N, dtype=torch.bool) if way == "masked" else None
+    wanted = answers(lambda x: layer(x, mask), layer, x, g := torch.randn_like(layer(x)))
+    layer.weight.requires_grad_(False)
+    f: Any = layer
+    if way == "compiled":
+        f = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    elif way == "exported":
+        f = torch.export.export(layer, (x,)).module()
+    elif way == "generated":
+        f = tn.generate(tn.S(5), 2, 2, in_channels=I, out_channels=O).load()().double()
+        f.load_state_dict(layer.state_dict())
+        f.weight.requires_grad_(False)
+    bias = next(p for p in (f if isinstance(f, nn.Module) else layer).parameters() if p.ndim == 2)
+    y = f(x) if mask is None else f(x, mask)
+    assert_close(y, wanted[0])
+    assert_close(torch.autograd.grad(y, bias, g)[0], wanted[-1])
+
+
+@pytest.mark.parametrize("parameter", ["weight", "bias"])
+def test_vmap_over_one_parameter_under_a_mask(parameter: str) -> None:
+    layer = made("family")
+    x, mask = random_input(layer, 3), torch.rand(3, N) < 0.7
+    stack = torch.randn(4, *getattr(layer, parameter).shape, dtype=x.dtype)
+
+    def f(values: Tensor) -> Any:
+        return functional_call(layer, {parameter: values}, (x, mask))
+
+    assert_close(vmap(f)(stack), torch.stack([f(values) for values in stack]))
+
+
 @layers()
 def test_inference_mode_records_nothing_where_gradients_are_enabled_inside(name: str) -> None:
     layer = made(name)

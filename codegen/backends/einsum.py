@@ -229,6 +229,14 @@ class _Emitter:
     def apply(self) -> str:
         plan = self.plan
         body = list(self._weights("weight", plan.steps))
+        written = any(isinstance(step, Embed) for step in plan.steps)
+        if plan.bias_basis is not None and written and not self.optional:
+            # Elsewhere autograd.py sees to it.
+            body += [
+                "if bias.requires_grad and not weight.requires_grad:",
+                "    # The bias is added in place to what the weight gives, which has to depend on it.",
+                "    weight = weight + bias[:0].sum()",
+            ]
         if plan.bias_basis is not None and any(sign != 1 for sign in plan.bias_signs):
             signs = self._table("SIGNS", _tensor([[sign] for sign in plan.bias_signs]))
             body += self._with_bias(f"bias = bias * {signs}.to(bias)")
