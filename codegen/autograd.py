@@ -135,8 +135,8 @@ def _gradients(of: Of, x: Tensor, weight: Tensor, g: Tensor) -> tuple[Tensor, Te
 def _along(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
     """The layer at changes of weight and bias.
 
-    Where a batch of them is taken at once, ``is_grads_batched`` or ``vectorize=True``, the change of
-    the bias may be batched and that of the weight not.
+    Where a batch of them is taken at once, by ``is_grads_batched`` or ``vectorize=True``, the
+    change of the bias may be batched and that of the weight not.
     """
     return layer(of, x, weight if bias is None else seeing(weight, bias), bias)
 
