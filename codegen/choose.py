@@ -257,7 +257,7 @@ def predicted(terms: Terms, constants: Constants) -> float:
 
 def _work(plan: Plan | DensePlan | IsotypicPlan, batch: int) -> tuple[Cost, Terms]:
     """The cost of a forward pass, and the terms of the model for training."""
-    n = plan.group.n if None not in sizes(plan.group.n) else NOMINAL
+    n = tuple(NOMINAL if size is None else size for size in sizes(plan.group.n))
     cost = plan.cost(n, batch)
     if isinstance(plan, Plan):
         back = backward_cost(plan, n, batch)
