@@ -28,6 +28,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m tannaka bench --diagrams
 	$(BIN)/python -m tannaka bench --hom
 	$(BIN)/python -m tannaka bench --graphs
+	$(BIN)/python -m tannaka bench --lowerings --threads 1
 
 dimensions: $(INSTALLED)
 	$(BIN)/python tests/dimension_table.py

@@ -16,7 +16,9 @@ from tannaka.codegen.standings import (
     DENSE,
     E3NN,
     EAGER,
+    ISOTYPIC,
     KERNEL,
+    LITERAL,
     OURS,
     STACKED,
     VIEWS,
@@ -135,6 +137,14 @@ def _ahead(rivals: Iterable[str], ours: str, measure: Measure) -> Figure:
         return min(times[1:]) / times[0] if len(times) == len(found) else None
 
     return figure
+
+
+def _loss(result: Result) -> float | None:
+    """What the layer takes to train, over the fastest of its lowerings."""
+    rows = [result.row(name) for name in (OURS, EAGER, ISOTYPIC, LITERAL)]
+    ours, *others = [None if row is None else row.both for row in rows]
+    known = [time for time in others if time is not None]
+    return None if ours is None or len(known) < 2 else ours / min(known)
 
 
 def _extra_memory(name: str) -> Figure:
@@ -265,5 +275,6 @@ AIMS = (
         )
         for how, measure in MEASURES
     ),
+    Aim(8, "time to train, over the fastest lowering", "at most", 1.1, lambda case: True, _loss),
 )
 """The aims that hold for layers on the CPU; those on growth are in :func:`verdicts`."""

@@ -57,6 +57,8 @@ def layer(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
     if torch.compiler.is_compiling():
         # What the compiler traces it differentiates by itself, and as well: it sees every step.
         kernels, n = of
+        if bias is not None and bias.requires_grad and not weight.requires_grad:
+            weight = seeing(weight, bias)
         return kernels.apply(x, weight, bias, n)
     if not _recorded():
         kernels, n = of
@@ -73,6 +75,15 @@ def layer(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
     return found
 
 
+def seeing(weight: Tensor, bias: Tensor) -> Tensor:
+    """The weight, as a tensor that depends on the bias too, by an empty sum.
+
+    Kernels add the bias in place to what the weight gives. Autograd and vmap take that only where
+    that depends on the bias as well, as it does not if the weight is frozen.
+    """
+    return weight + bias[:0].sum()
+
+
 def _forward_over_forward() -> bool:
     """Whether forward derivatives are taken of forward derivatives.
 
@@ -85,9 +96,13 @@ def _forward_over_forward() -> bool:
 
 
 def _recorded() -> bool:
-    """Whether anything may want derivatives: where nothing does, a Function only costs time."""
+    """Whether anything may want derivatives: where nothing does, a Function only costs time.
+
+    In inference mode nothing does, even where gradients are enabled inside of it, and a Function
+    would fail to save what it is given.
+    """
     return (
-        torch.is_grad_enabled()
+        (torch.is_grad_enabled() and not torch.is_inference_mode_enabled())
         or torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
     )
@@ -115,6 +130,15 @@ def _gradients(of: Of, x: Tensor, weight: Tensor, g: Tensor) -> tuple[Tensor, Te
         return kernels.gradients(x, weight, g, n)
     of_x, of_weight, of_bias = _Gradients.apply(x, weight, g, of)  # type: ignore[no-untyped-call]
     return of_x, of_weight, of_bias
+
+
+def _along(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
+    """The layer at changes of weight and bias.
+
+    Where a batch of them is taken at once, by ``is_grads_batched`` or ``vectorize=True``, the
+    change of the bias may be batched and that of the weight not.
+    """
+    return layer(of, x, weight if bias is None else seeing(weight, bias), bias)
 
 
 def _sum(*terms: Maybe) -> Maybe:
@@ -154,7 +178,7 @@ class _Layer(torch.autograd.Function):
         parts = [layer(ctx.of, dx, weight, None)] if dx is not None else []
         if dweight is not None or dbias is not None:
             dweight = torch.zeros_like(weight) if dweight is None else dweight
-            parts.append(layer(ctx.of, x, dweight, dbias))
+            parts.append(_along(ctx.of, x, dweight, dbias))
         return _sum(*parts)
 
     @staticmethod
@@ -237,7 +261,7 @@ class _WeightGradient(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_x = _input_gradient(ctx.of, h_weight, g)
         if ctx.needs_input_grad[1]:
-            of_g = layer(ctx.of, x, h_weight, h_bias)
+            of_g = _along(ctx.of, x, h_weight, h_bias)
         return of_x, of_g, None
 
     @staticmethod
@@ -282,7 +306,7 @@ class _Gradients(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             of_weight, _ = _weight_gradient(ctx.of, h_x, g)
         if ctx.needs_input_grad[2]:
-            of_g = layer(ctx.of, h_x, weight, None) + layer(ctx.of, x, h_weight, h_bias)
+            of_g = layer(ctx.of, h_x, weight, None) + _along(ctx.of, x, h_weight, h_bias)
         return of_x, of_weight, of_g, None
 
     @staticmethod

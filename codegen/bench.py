@@ -45,7 +45,9 @@ from tannaka.codegen.rivals import ENTRANTS, LeftOutError, Rival
 from tannaka.codegen.standings import (
     COMPILED,
     EAGER,
+    ISOTYPIC,
     KERNEL,
+    LITERAL,
     OURS,
     Case,
     Floor,
@@ -81,8 +83,8 @@ WAYS = (
     Way(EAGER, {"backend": "einsum", "lowering": "factored"}),
     Way(COMPILED, {"backend": "einsum", "lowering": "factored"}, compiled=True),
     Way(KERNEL, {"backend": "cpp", "lowering": "factored"}),
-    Way("tannaka, isotypic", {"lowering": "isotypic"}),
-    Way("tannaka, dense", {"lowering": "dense"}),
+    Way(ISOTYPIC, {"lowering": "isotypic"}),
+    Way(LITERAL, {"lowering": "dense"}),
 )
 """The first is what users get, and what the others are compared with."""
 
@@ -197,7 +199,7 @@ def bench(
     with torch.no_grad():
         wanted = layer(x)
     rows: list[Row] = []
-    runners: dict[str, _Runner] = {}
+    runners: dict[str, Runner] = {}
     for entry in _entries(case, layer):
         progress(f"{case}: {entry.name}{', compiling' if entry.compiled else ''}")
         if BACKWARD * entry.needs > memory:
@@ -212,7 +214,7 @@ def bench(
                     # The compiler uses what PyTorch deprecates.
                     for category in (FutureWarning, DeprecationWarning):
                         warnings.simplefilter("ignore", category)
-                runner = _Runner.warm(entry, x, wanted)
+                runner = Runner.warm(entry, x, wanted)
         except (BackendError, SizeError, LeftOutError) as error:
             rows.append(Row(entry.name, left_out=str(error)))
             continue
@@ -266,7 +268,7 @@ def machine(allocator: str) -> list[str]:
         if (path := Path(f"/sys/devices/system/cpu/cpu0/cache/index{level}/size")).exists()
     ]
     kept, fresh = torch.ones(2**24), torch.ones(2**24)
-    rates = _medians({"kept": lambda: kept.copy_(fresh), "new": fresh.clone}, 0.1)
+    rates = medians({"kept": lambda: kept.copy_(fresh), "new": fresh.clone}, 0.1)
     speeds = " and ".join(f"{name} {2**27 / time / 1e9:.1f}" for name, time in rates.items())
     versions = [f"tannaka {version('tannaka')}", f"torch {torch.__version__}"]
     python = f"Python {platform.python_version()}"
@@ -315,7 +317,7 @@ def fresh_compiler() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
     """What takes part: a module to make, and about how many bytes its forward pass takes."""
 
     name: str
@@ -324,17 +326,17 @@ class _Entry:
     compiled: bool = False
 
 
-def _entries(case: Case, layer: EquivariantLinear) -> Iterator[_Entry]:
+def _entries(case: Case, layer: EquivariantLinear) -> Iterator[Entry]:
     for way in WAYS:
         if case.compiled or not way.compiled:
             needs = _needed(way, layer, case.batch)
-            yield _Entry(way.name, partial(_made, way, layer), needs, way.compiled)
+            yield Entry(way.name, partial(made, way, layer), needs, way.compiled)
     for rival in ENTRANTS if case.rivals else ():
         if rival.suits(layer):
             make, needs = partial(rival.make, layer), rival.needs(layer, case.batch)
-            yield _Entry(rival.name, make, needs)
+            yield Entry(rival.name, make, needs)
             if rival.compiles and case.compiled:
-                yield _Entry(compiled(rival.name), make, needs, compiled=True)
+                yield Entry(compiled(rival.name), make, needs, compiled=True)
 
 
 def _needed(way: Way, layer: EquivariantLinear, batch: int) -> int:
@@ -345,24 +347,24 @@ def _needed(way: Way, layer: EquivariantLinear, batch: int) -> int:
     return int(lowered(layer.plan, lowering).cost(layer.group.n, batch).peak)
 
 
-def _made(way: Way, layer: EquivariantLinear) -> EquivariantLinear:
-    """Another layer with the same weight."""
-    made = EquivariantLinear(
+def made(way: Way, layer: EquivariantLinear) -> EquivariantLinear:
+    """Another layer with the same weight and bias."""
+    found = EquivariantLinear(
         layer.group,
         layer.in_order,
         layer.out_order,
         layer.in_channels,
         layer.out_channels,
-        bias=False,
+        bias=layer.bias is not None,
         dtype=layer.weight.dtype,
         **way.options,
     )
-    made.weight.data.copy_(layer.weight.data)
-    return made
+    found.load_state_dict(layer.state_dict())
+    return found
 
 
 @dataclass(frozen=True)
-class _Runner:
+class Runner:
     """A module with an input in its own layout, which requires a gradient, and one of its output.
 
     ``first``: the seconds in which it was made and first run, forward and with the backward pass.
@@ -374,7 +376,7 @@ class _Runner:
     first: float
 
     @classmethod
-    def warm(cls, entry: _Entry, x: Tensor, wanted: Tensor) -> _Runner:
+    def warm(cls, entry: Entry, x: Tensor, wanted: Tensor) -> Runner:
         """Made, run once in either way, and compared."""
         start = perf_counter()
         made = entry.make()
@@ -391,10 +393,12 @@ class _Runner:
         return replace(runner, gradient=torch.randn_like(y), first=first)
 
     def forward(self) -> None:
+        """Run the module alone."""
         with torch.no_grad():
             self.module(self.inputs[0])
 
     def both(self) -> None:
+        """Run the module, and differentiate by its input and its parameters."""
         torch.autograd.grad(self.module(self.inputs[0]), self.inputs, self.gradient)
 
 
@@ -407,7 +411,7 @@ def _compare(name: str, wanted: Tensor, found: Tensor, where: object, *, toleran
 
 
 def _raced(
-    runners: Mapping[str, _Runner], work: Work, seconds: float
+    runners: Mapping[str, Runner], work: Work, seconds: float
 ) -> tuple[dict[str, tuple[float, float]], Floor]:
     """The times of all, forward and with the backward pass, and the floor for this work.
 
@@ -422,7 +426,7 @@ def _raced(
     }
     for name, runner in runners.items():
         calls[f"{name} forward"], calls[f"{name} both"] = runner.forward, runner.both
-    times = _medians(calls, seconds)
+    times = medians(calls, seconds)
     rate = 2 * 1024**3 / times["product"]
     bandwidth = 2 * FLOAT * len(source) / times["copy"]
     moved, computed = work.forward_bytes / bandwidth, (work.forward_flops or 0) / rate
@@ -436,7 +440,7 @@ def _raced(
     return {name: (times[f"{name} forward"], times[f"{name} both"]) for name in runners}, floor
 
 
-def _medians(calls: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, float]:
+def medians(calls: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, float]:
     """The median time of each call over rounds in which they take turns, in another order each.
 
     Slow calls have fewer rounds, three at least. Before they are timed, calls are made uncounted for

@@ -88,7 +88,14 @@ def open_sizes(types: int, n: Any, batch: Any) -> tuple[tuple[Any, ...], Any]:
             n = tuple(Symbol(name, integer=True, positive=True) for name in names)
         if batch is None:
             batch = Symbol("batch", integer=True, nonnegative=True)
-    return (tuple(n) if isinstance(n, tuple | list) else (n,)), batch
+    sizes = tuple(n) if isinstance(n, tuple | list) else (n,)
+    if len(sizes) != types:
+        raise ValueError(
+            f"n must be a tuple of {types} sizes, one for each type of axis, got {n!r}"
+            if types > 1
+            else f"n must be the size of an axis, got {n!r}"
+        )
+    return sizes, batch
 
 
 def forward_cost(plan: Plan, n: Any = None, batch: Any = 1, itemsize: int = 4) -> Cost:

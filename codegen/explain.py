@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from tannaka.codegen.choose import Option
+from tannaka.codegen.network import sizes as network_sizes
 from tannaka.codegen.notation import formula
 from tannaka.codegen.task import Task
 
@@ -113,6 +114,12 @@ def explanation(
     from tannaka.codegen.cost import open_sizes
 
     sizes, _ = open_sizes(task.types, n, 1)
+    if n is None:
+        n = task.group.n
+        sizes = tuple(
+            open_size if size is None else size
+            for open_size, size in zip(sizes, network_sizes(n), strict=True)
+        )
     reports = []
     for number, (diagram, found, norm) in enumerate(
         zip(task.basis, task.networks, norms, strict=True)

@@ -48,7 +48,7 @@ def task(
     BackendError for groups whose layers are not planned diagram by diagram, SizeError for more than
     250,000 diagrams.
     """
-    check_channels(in_channels, out_channels, reduce)
+    in_channels, out_channels = checked_channels(in_channels, out_channels, reduce)
     if not planned(hom.group):
         raise BackendError(
             f"{hom}: no source text is written for layers of {hom.group} yet; "
@@ -74,12 +74,18 @@ def task(
     )
 
 
-def check_channels(in_channels: Any, out_channels: Any, reduce: Any) -> None:
-    """Raise TypeError or ValueError unless channels and reduction make sense."""
-    natural("in_channels", in_channels, least=1, what="a number of channels")
-    natural("out_channels", out_channels, least=1, what="a number of channels")
+def checked_channels(in_channels: Any, out_channels: Any, reduce: Any) -> tuple[int, int]:
+    """The channels as integers of Python; TypeError or ValueError unless they and ``reduce`` make sense.
+
+    Those of NumPy overflow in later sums, and are equal to the others where plans are remembered.
+    """
+    channels = (
+        natural("in_channels", in_channels, least=1, what="a number of channels"),
+        natural("out_channels", out_channels, least=1, what="a number of channels"),
+    )
     if reduce not in get_args(Reduce):
         raise ValueError(f"reduce must be 'mean' or 'sum', got {reduce!r}")
+    return channels
 
 
 def lower(
@@ -119,7 +125,7 @@ def lower_diagrams(
       m0[ij] = W0 x[ji]
       return m0
     """
-    check_channels(in_channels, out_channels, reduce)
+    in_channels, out_channels = checked_channels(in_channels, out_channels, reduce)
     rows = None if bias_basis is None else tuple(bias_basis)
     return factored(Task(group, dom, cod, in_channels, out_channels, reduce, tuple(basis), rows))
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tannaka.category import functor
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
-from tannaka.codegen.autograd import Kernels, layer
+from tannaka.codegen.autograd import Kernels, layer, seeing
 from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.backends import einsum
 from tannaka.codegen.build import build
@@ -38,6 +38,7 @@ from tannaka.codegen.notation import Reduce, shape
 from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.codegen.plan import Plan
 from tannaka.codegen.task import Task
+from tannaka.diagrams.diagram import natural
 from tannaka.diagrams.errors import BasisMismatchError
 
 
@@ -145,8 +146,8 @@ class EquivariantLinear(nn.Module):
                 f"{'returns its bias alone' if self.plan.bias_basis else 'returns zeros'}",
                 stacklevel=2,
             )
-        if dtype is not None and not dtype.is_floating_point:
-            raise TypeError(f"the dtype must be a floating-point type, got {dtype}")
+        if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+            raise TypeError(f"the dtype must be a floating-point type, got {dtype!r}")
         rows = len(self.plan.basis)
         self.weight = nn.Parameter(
             torch.empty(rows, self.out_channels, self.in_channels, device=device, dtype=dtype)
@@ -262,6 +263,8 @@ class EquivariantLinear(nn.Module):
             )
         if mask is not None:
             return self._masked(x, mask, sizes)
+        if None in self._shape[0] and 0 in sizes:
+            return self._of_nothing(x, sizes)
         parameters = (self.weight,) if self.bias is None else (self.weight, self.bias)
         y: Tensor = self._apply_plan(x, *parameters, sizes if len(sizes) > 1 else sizes[0])
         return y
@@ -278,6 +281,8 @@ class EquivariantLinear(nn.Module):
         """The size of the axes of each type, read from the input where the group leaves it open."""
         found = network_sizes(self.group.n)
         left = [kind for kind, size in enumerate(found) if size is None]
+        if n is not None and not isinstance(n, torch.SymInt):
+            n = natural("n", n, least=0, what="a number of points")
         if not left:
             if mask is not None or n is not None:
                 raise ValueError(
@@ -303,6 +308,11 @@ class EquivariantLinear(nn.Module):
                 )
             else:
                 sizes[kind] = 1
+        if n is not None and all(sizes[kind] != n for kind in left):
+            raise ValueError(
+                f"n is {n}, but the {'input' if mask is None else 'input or mask'} says that it is "
+                f"{' and '.join(str(sizes[kind]) for kind in left)}: leave n out"
+            )
         return tuple(sizes)
 
     def _masked(self, x: Tensor, mask: Tensor, sizes: tuple[int, ...]) -> Tensor:
@@ -323,9 +333,13 @@ class EquivariantLinear(nn.Module):
                 f"the mask must have shape (*batch, n) = {(*batch, sizes[kind])}, got "
                 f"{tuple(mask.shape)}"
             )
+        if 0 in sizes:
+            return self._of_nothing(x, sizes)
         x = torch.where(_real(mask, inputs, kind), x, x.new_zeros(()))
         x, weight = matched(x, self.weight)
         bias = None if self.bias is None else self.bias.to(x.dtype)
+        if bias is not None:
+            weight = seeing(weight, bias)
         ratio = sizes[kind] / mask.sum(-1).clamp(min=1).to(
             torch.promote_types(x.dtype, torch.float32)
         )
@@ -333,21 +347,35 @@ class EquivariantLinear(nn.Module):
         found: Tensor = torch.where(_real(mask, outputs, kind), y, y.new_zeros(()))
         return found
 
-    def matrix(self, n: int | None = None) -> Tensor:
+    def _of_nothing(self, x: Tensor, sizes: tuple[int, ...]) -> Tensor:
+        """Apply the layer where there are no points: sums and means over them are 0.
+
+        As for one point that a mask hides, which the output does not have.
+        """
+        inputs, outputs = word(self.in_order), word(self.out_order)
+        batch = x.shape[: x.ndim - 1 - len(inputs)]
+        filled = tuple(size or 1 for size in sizes)
+        if any(sizes[kind] == 0 for kind in inputs):
+            # Its sum is 0, and lets autograd see it.
+            axes = (filled[kind] for kind in inputs)
+            x = x.new_zeros((*batch, *axes, self.in_channels)) + x.sum()
+        parameters = (self.weight,) if self.bias is None else (self.weight, self.bias)
+        y = self._apply_plan(x, *parameters, filled if len(filled) > 1 else filled[0])
+        for axis, kind in enumerate(outputs):
+            y = y.narrow(len(batch) + axis, 0, min(sizes[kind], filled[kind]))
+        return y.clone()
+
+    def matrix(self, n: Any = None) -> Tensor:
         """The layer without its bias as one dense array, for reference.
 
         Of shape (out_channels, n**l, in_channels, n**k), detached, in the dtype of the weight. For a
-        layer of a family, n says for which member. Raises SizeError when it would take more than
+        layer of a family, n says for which member: the size of axes, of each type where they differ.
+        Raises SizeError when it would take more than
         2 GiB, ValueError where n is missing, or not needed.
         """
-        sizes = network_sizes(self.group.n)
-        if (None in sizes) != (n is not None):
-            raise ValueError(
-                f"layer.matrix(n=...) needs n for {self.group}"
-                if n is None
-                else f"{self.group} has one n, so layer.matrix() takes none"
-            )
-        at = tuple(n if size is None else size for size in sizes)
+        if n is None and None in network_sizes(self.group.n):
+            raise ValueError(f"layer.matrix(n=...) needs n for {self.group}")
+        at = self._member("matrix", n)
         rows, columns = (
             math.prod(at[kind] for kind in word(order)) for order in (self.out_order, self.in_order)
         )
@@ -361,6 +389,23 @@ class EquivariantLinear(nn.Module):
             matrix = self.plan.matrix(number, size)
             total += np.einsum("oi,pq->opiq", row, matrix)
         return torch.from_numpy(total).to(self.weight)
+
+    def _member(self, method: str, n: Any) -> tuple[int, ...]:
+        """The size of the axes of each type where n is what the family leaves open."""
+        sizes = network_sizes(self.group.n)
+        if None not in sizes and n is not None:
+            raise ValueError(f"{self.group} has one n, so layer.{method}() takes none")
+        given = network_sizes(n)
+        if len(given) == 1:
+            given *= len(sizes)
+        if len(given) != len(sizes):
+            raise ValueError(
+                f"n must be a size, or one for each type of axis of {self.group}, got {n!r}"
+            )
+        return tuple(
+            natural("n", new, least=1, what="the size of an axis") if size is None else size
+            for size, new in zip(sizes, given, strict=True)
+        )
 
     def explain(
         self, *, n: Any = None, batch: int = TYPICAL, rows: int | None = SHOWN
@@ -378,7 +423,8 @@ class EquivariantLinear(nn.Module):
         norms = self.weight.detach().double().flatten(1).norm(dim=1).tolist()
         if not isinstance(self.plan, Task):
             return Explanation(str(self.plan).splitlines()[0], str(self.plan), (), (), 0)
-        at = self.group.n if None not in network_sizes(self.group.n) else n
+        left_open = n is None and None in network_sizes(self.group.n)
+        at = None if left_open else self._member("explain", n)
         ways = options(self.plan, batch) if self.backend in ("auto", "einsum") else ()
         return explanation(self.plan, norms, ways, n=at, rows=rows)
 

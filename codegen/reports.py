@@ -54,12 +54,12 @@ def report(result: Result) -> Iterator[str]:
     """A result as a table for a terminal, line by line."""
     widths = (28, 10, 8, 8, 14, 8, 8, 12, 9)
     yield f"{result.case}: {described(result)}"
-    yield "  " + _line(HEAD, widths)
+    yield "  " + aligned(HEAD, widths)
     for cells in table(result):
         if len(cells) == 2:
             yield f"  {cells[0]:{widths[0]}} left out: {cells[1]}"
         else:
-            yield "  " + _line(cells, widths)
+            yield "  " + aligned(cells, widths)
 
 
 def grown(growth: Growth) -> str:
@@ -96,17 +96,19 @@ def markdown(
         "",
         "## Aims",
         "",
-        *_rows(("aim", "outcome", "figures"), map(_verdict_cells, verdicts)),
+        *markdown_table(("aim", "outcome", "figures"), map(_verdict_cells, verdicts)),
         "",
         "## Growth",
         "",
         "Of the forward pass, fitted by least squares; in the last column from the two largest n.",
         "",
-        *_rows(("layer", "", "n", "grows as", "last"), map(_growth_cells, growths(results))),
+        *markdown_table(
+            ("layer", "", "n", "grows as", "last"), map(_growth_cells, growths(results))
+        ),
     ]
     for result in results:
         page += ["", f"## {result.case}", "", f"{described(result)}.", ""]
-        page += _rows(HEAD, table(result))
+        page += markdown_table(HEAD, table(result))
     return "\n".join(page) + "\n"
 
 
@@ -126,7 +128,7 @@ it. C++ kernels that an earlier run compiled are loaded: an empty `TORCH_EXTENSI
 compiling them takes."""
 
 
-def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """A table in Markdown; a row that is short has its last cell in place of the others."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'|'.join(' :-- ' if i == 0 else ' --: ' for i in range(len(head)))}|"
@@ -176,6 +178,7 @@ def as_json(machine: Sequence[str], results: Sequence[Result], verdicts: Iterabl
     return json.dumps(everything, indent=1, allow_nan=False) + "\n"
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+def aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Cells as a line of text, in columns so wide; the first stands left, the others right."""
     first, *others = zip(cells, widths, strict=True)
     return f"{first[0]:{first[1]}}" + "".join(f" {cell:>{width}}" for cell, width in others)

@@ -22,6 +22,8 @@ OURS = "tannaka"
 EAGER = "tannaka, einsum"
 COMPILED = "tannaka, einsum, compiled"
 KERNEL = "tannaka, cpp"
+ISOTYPIC = "tannaka, isotypic"
+LITERAL = "tannaka, dense"
 STACKED = "stacked operations"
 VIEWS = "per diagram, views"
 IDENTITIES = "per diagram, identities"
@@ -34,7 +36,7 @@ TIED = "tied dense"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A layer to time: as many channels out as in, float32, no bias.
+    """A layer to time: as many channels out as in, float32; a bias where lowerings are compared alone.
 
     ``compiled``: compile the rivals too, which takes minutes. ``rivals``: time them at all.
     ``series``: cases of the same name differ in n alone, and times grow with it.

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -202,7 +203,7 @@ def verify(file: Path) -> None:
 @click.option("--compiled", is_flag=True, help="Compile a named layer and its rivals: slow.")
 @click.option("--quick", is_flag=True, help="Few layers, half a minute.")
 @click.option("--full", is_flag=True, help="Many layers, up to gigabytes each: an hour.")
-@click.option("--seconds", type=float, help="How long to time each call; default: 0.1 to 0.5.")
+@click.option("--seconds", type=float, help="How long to time each call; default: 0.05 to 0.5.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads; default: as PyTorch has it.")
 @click.option("--default-allocator", is_flag=True, help="Leave the C library's memory settings.")
 @click.option(
@@ -215,6 +216,7 @@ def verify(file: Path) -> None:
 @click.option("--diagrams", is_flag=True, help="Time diagrams against other packages, not layers.")
 @click.option("--hom", is_flag=True, help="Time Hom spaces against linear algebra, not layers.")
 @click.option("--graphs", is_flag=True, help="Time automorphism groups of graphs and their layers.")
+@click.option("--lowerings", is_flag=True, help="Time the ways among which layers choose.")
 @click.option("--emlp", envvar="TANNAKA_EMLP", help="A Python interpreter with EMLP, for --hom.")
 def bench(
     group: str | None,
@@ -234,6 +236,7 @@ def bench(
     diagrams: bool,
     hom: bool,
     graphs: bool,
+    lowerings: bool,
     emlp: str | None,
 ) -> None:
     """Time the layer GROUP K L against other ways to compute it; without arguments, a set of layers.
@@ -248,6 +251,8 @@ def bench(
     SymPy, and against EMLP where it is installed.
     With --graphs: dimensions, bases and layers for automorphism groups, against SciPy's components,
     Burnside's lemma, exhaustive search, and a dense weight whose entries are tied.
+    With --lowerings: what layers lose that choose how they are computed, over a grid of them, and
+    the constants of the model that chooses, fitted again: seven minutes, --quick half a minute.
 
     Example: tannaka bench "S(64)" 2 2 --channels 32
     """
@@ -258,6 +263,10 @@ def bench(
         if others and named:
             raise ValueError(f"{others[0]} times no layer: leave out GROUP K L")
         files = [path for path in (json_file, markdown) if path is not None]
+        if others and lowerings:
+            raise ValueError(f"choose one of --lowerings and {others[0]}")
+        if lowerings and (named or full):
+            raise ValueError("--lowerings times a grid of layers: no GROUP K L, and no --full")
         if others and (quick or full or files):
             raise ValueError(f"{others[0]} takes none of --quick, --full, --json, --markdown")
         if quick + full + named > 1:
@@ -282,10 +291,17 @@ def bench(
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")
         with needing("tannaka bench"):
             from tannaka.codegen import bench as timing
+        if lowerings:
+            with needing("tannaka bench --lowerings"):
+                import_module("scipy")
         extent: Any = "quick" if quick else "full" if full else "standard"
         from tannaka.codegen.standings import Case
 
-        if group is None or k is None or l is None:
+        if lowerings:
+            from tannaka.codegen import calibration
+
+            cases = calibration.grid(quick=quick)
+        elif group is None or k is None or l is None:
             cases = timing.grid(extent)
         else:
             cases = [Case(find_group(group), k, l, channels, batch, compiled)]
@@ -294,6 +310,10 @@ def bench(
         machine = timing.machine(
             timing.leave_memory() if default_allocator else timing.keep_memory()
         )
+        if lowerings:
+            each = {"quick": 0.05, "standard": 0.08}[extent] if seconds is None else seconds
+            _bench_lowerings(cases, machine, each, json_file, markdown)
+            return
         each = {"quick": 0.1, "standard": 0.2, "full": 0.5}[extent] if seconds is None else seconds
         _bench_layers(cases, machine, each, timing.MEMORY[extent], named, json_file, markdown)
 
@@ -336,6 +356,34 @@ def _bench_layers(
         command = shlex.join(["tannaka", *sys.argv[1:]])
         page = reports.markdown(machine, results, verdicts, command=command, notes=notes)
         write_whole(markdown, page)
+        click.echo(f"wrote {markdown}", err=True)
+
+
+def _bench_lowerings(
+    cases: list[Any],
+    machine: list[str],
+    seconds: float,
+    json_file: Path | None,
+    markdown: Path | None,
+) -> None:
+    from tannaka.codegen import bench as timing
+    from tannaka.codegen import bench_lowerings, calibration_report
+
+    click.echo("\n".join(machine))
+    timings = []
+    for number, case in enumerate(cases, start=1):
+        _told(f"{number}/{len(cases)} ", str(case))
+        try:
+            timings.append(bench_lowerings.measured(case, seconds=seconds))
+        except timing.DisagreementError as error:
+            raise click.ClickException(str(error)) from error
+    click.echo("\n".join(calibration_report.report(timings)))
+    if json_file is not None:
+        write_whole(json_file, calibration_report.as_json(machine, timings))
+        click.echo(f"wrote {json_file}", err=True)
+    if markdown is not None:
+        command = shlex.join(["tannaka", *sys.argv[1:]])
+        write_whole(markdown, calibration_report.markdown(machine, timings, command=command))
         click.echo(f"wrote {markdown}", err=True)
 
 

@@ -85,6 +85,19 @@ def test_explanations_of_families_graphs_and_empty_spaces() -> None:
     assert "orbits" in str(EquivariantLinear(cycle, 1, 1, 2, 2).explain())
 
 
+def test_explanations_of_products_with_families() -> None:
+    points = EquivariantLinear(tn.S() * tn.O(3), (0, 1), (0, 1), 2, 2)
+    assert [str(row.flops) for row in points.explain(rows=None).rows] == ["24*n0", "24"]
+    assert [row.flops for row in points.explain(n=5, rows=None).rows] == [120, 24]
+    graphs = EquivariantLinear(tn.S() * tn.S(), (0, 1), (0,), 2, 2)
+    assert {row.flops for row in graphs.explain(n=(3, 4)).rows} == {24, 8}
+    with pytest.raises(ValueError, match=r"S\(5\) has one n, so layer.explain\(\) takes none"):
+        EquivariantLinear(tn.S(5), 1, 1, 2, 2).explain(n=3)
+    assert isinstance(graphs.plan, Plan)
+    with pytest.raises(ValueError, match="n must be a tuple of 2 sizes"):
+        graphs.plan.cost(n=3)
+
+
 def test_lowerings_that_are_not_there_are_refused() -> None:
     with pytest.raises(ValueError, match="lowering must be 'auto', 'factored', 'dense' or 'isot"):
         EquivariantLinear(tn.S(4), 1, 1, 1, 1, lowering="fast")  # type: ignore[arg-type]

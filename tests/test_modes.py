@@ -16,6 +16,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -497,6 +498,75 @@ def test_jacobians_and_hessians(name: str) -> None:
     by_rows: Any = torch.autograd.functional.hessian
     backward = by_rows(lambda x: layer(x).pow(3).sum(), x)
     assert_close(backward.reshape(wanted.shape), wanted, 10)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@layers()
+def test_second_derivatives_of_the_bias_are_batched(name: str) -> None:
+    layer = made(name)
+    if layer.bias is None:
+        return
+    x = random_input(layer, 2)
+    bias = layer.bias.detach()
+    f = partial(functional_call, layer)
+    jacobian = torch.autograd.functional.jacobian(  # type: ignore[no-untyped-call]
+        lambda b: f({"bias": b}, (x,)), bias, vectorize=True, strategy="forward-mode"
+    )
+    g = torch.randn_like(layer(x)).requires_grad_()
+    (of_bias,) = torch.autograd.grad(layer(x), layer.bias, g, create_graph=True)
+    every = torch.eye(bias.numel(), dtype=g.dtype).reshape(-1, *bias.shape)
+    (found,) = torch.autograd.grad(of_bias, g, every, is_grads_batched=True)
+    for one, row in zip(found, every, strict=True):
+        assert_close(one, f({"bias": row, "weight": 0 * layer.weight}, (x,)))
+    assert_close(jacobian.movedim(tuple(range(-bias.ndim, 0)), (0, 1)).reshape(found.shape), found)
+
+
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("way", ["compiled", "exported", "masked", "generated"])
+def test_the_bias_learns_where_the_weight_is_frozen(way: str) -> None:
+    """Where autograd sees every step, the bias is added in place to what needs no gradient."""
+    masked = EquivariantLinear(tn.S(), 2, 2, I, O, dtype=torch.float64)
+    layer = masked if way == "masked" else made("S(5) 2-2")
+    x = random_input(layer, 3)
+    mask = torch.ones(3, N, dtype=torch.bool) if way == "masked" else None
+    wanted = answers(lambda x: layer(x, mask), layer, x, g := torch.randn_like(layer(x)))
+    layer.weight.requires_grad_(False)
+    f: Any = layer
+    if way == "compiled":
+        f = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    elif way == "exported":
+        f = torch.export.export(layer, (x,)).module()
+    elif way == "generated":
+        f = tn.generate(tn.S(5), 2, 2, in_channels=I, out_channels=O).load()().double()
+        f.load_state_dict(layer.state_dict())
+        f.weight.requires_grad_(False)
+    bias = next(p for p in (f if isinstance(f, nn.Module) else layer).parameters() if p.ndim == 2)
+    y = f(x) if mask is None else f(x, mask)
+    assert_close(y, wanted[0])
+    assert_close(torch.autograd.grad(y, bias, g)[0], wanted[-1])
+
+
+@pytest.mark.parametrize("parameter", ["weight", "bias"])
+def test_vmap_over_one_parameter_under_a_mask(parameter: str) -> None:
+    layer = made("family")
+    x, mask = random_input(layer, 3), torch.rand(3, N) < 0.7
+    stack = torch.randn(4, *getattr(layer, parameter).shape, dtype=x.dtype)
+
+    def f(values: Tensor) -> Any:
+        return functional_call(layer, {parameter: values}, (x, mask))
+
+    assert_close(vmap(f)(stack), torch.stack([f(values) for values in stack]))
+
+
+@layers()
+def test_inference_mode_records_nothing_where_gradients_are_enabled_inside(name: str) -> None:
+    layer = made(name)
+    x = random_input(layer, 2)
+    wanted = layer(x)
+    with torch.inference_mode(), torch.enable_grad():
+        y = layer(x * 1)
+    assert not y.requires_grad
+    assert torch.equal(y, wanted)
 
 
 # Training

@@ -22,6 +22,7 @@ from layer_cases import any_homs, quiet_layer, random_input
 
 import tannaka as tn
 from tannaka.category.groups import Group
+from tannaka.codegen.plan import Plan
 from tannaka.diagrams.errors import BackendError, BasisMismatchError, EquivarianceError, SizeError
 from tannaka.nn import EquivariantLinear
 from tannaka.testing import assert_equivariant
@@ -110,6 +111,33 @@ def test_the_result_is_memory_of_its_own(name: str, k: Any, l: Any, lowering: st
     assert layer(x).untyped_storage().nbytes() == wanted.numel() * wanted.itemsize
 
 
+@pytest.mark.parametrize(
+    ("name", "k", "l"),
+    [
+        ("A(2)", 0, 2),
+        ("A(2) x A(3)", (1,), (1, 1)),
+        ("A(3) x S(1)", (1, 1, 1), (0, 1, 0)),
+        ("SO(1) x SO(5)", (), (0,)),
+    ],
+)
+def test_results_of_determinants_are_no_views(name: str, k: Any, l: Any) -> None:
+    layer = quiet_layer(tn.group(name), k, l, 2, 3, lowering="factored")
+    x = random_input(layer, 3)
+    y = layer(x)
+    torch.testing.assert_close(layer(x).mul_(2), 2 * y)
+
+
+def test_what_is_written_to_is_made_like_what_is_still_there() -> None:
+    """Of the first results of a mix none may be left when the result is begun."""
+    group = tn.S() * tn.O(1)
+    layer = quiet_layer(group, (1, 0), (0, 1, 0), 2, 3)
+    fixed = quiet_layer(tn.S(3) * tn.O(1), (1, 0), (0, 1, 0), 2, 3, lowering="dense")
+    with torch.no_grad():
+        fixed.weight.copy_(layer.weight)
+    x = torch.randn(4, 1, 3, 2, dtype=torch.float64)
+    torch.testing.assert_close(layer(x), fixed(x))
+
+
 def test_empty_spaces_are_honest_zeros() -> None:
     with pytest.warns(UserWarning, match=r"Hom\(O\(3\), 1, 2\): dimension 0: no linear map but 0"):
         layer = EquivariantLinear(tn.O(3), 1, 2, 4, 5)
@@ -128,6 +156,63 @@ def test_empty_spaces_are_honest_zeros() -> None:
     assert layer.weight.grad is not None
     with pytest.warns(UserWarning, match="returns zeros"):
         assert not EquivariantLinear(tn.O(3), 0, 1, 4, 5)(torch.randn(4)).any()
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("reduce", ["mean", "sum"])
+@pytest.mark.parametrize(("k", "l"), [(1, 0), (2, 0), (2, 1), (1, 2), (3, 1), (0, 1), (0, 0)])
+def test_no_points_are_points_that_a_mask_hides(k: int, l: int, reduce: Any, masked: bool) -> None:
+    layer = quiet_layer(tn.S(), k, l, 2, 3, reduce=reduce)
+    if layer.bias is not None:
+        torch.nn.init.normal_(layer.bias)
+    x = torch.randn(4, *(0,) * k, 2, dtype=torch.float64, requires_grad=True)
+    mask = torch.zeros(4, 0, dtype=torch.bool)
+    y = layer(x, mask) if masked else layer(x, n=0)
+    hidden = torch.zeros(4, 5, dtype=torch.bool)
+    other = layer(x if k == 0 else torch.zeros(4, *(5,) * k, 2, dtype=torch.float64), hidden)
+    assert y.shape == (4, *(0,) * l, 3)
+    torch.testing.assert_close(y, other if l == 0 else other.flatten()[:0].reshape(y.shape))
+    y.sum().backward()
+    for leaf in (x, *layer.parameters()):
+        assert leaf.grad is not None
+        assert not leaf.grad.isnan().any()
+
+
+def test_channels_of_numpy_are_channels() -> None:
+    layer = Layer(tn.S(3), np.int64(1), 1, np.int8(100), np.int8(100), lowering="factored")
+    assert layer(torch.randn(3, 100)).shape == (3, 100)
+    assert type(layer.in_channels) is int
+    # Nor may they be found where plans are remembered.
+    plan = Layer(tn.S(3), 1, 1, 100, 100, lowering="factored").plan
+    assert isinstance(plan, Plan)
+    assert plan.cost(batch=1).flops > 2**15
+
+
+def test_what_a_family_is_told_of_n_is_true() -> None:
+    family = Layer(tn.S(), 2, 1, 2, 3)
+    x = torch.randn(4, 4, 2)
+    assert torch.equal(family(x, n=4), family(x))
+    mask = torch.ones(4, dtype=torch.bool)
+    for told in (None, mask):
+        with pytest.raises(ValueError, match=r"n is 3, but the input.* says that it is 4"):
+            family(x, told, n=3)
+    scalar = Layer(tn.S(), 0, 1, 2, 3)
+    for n, error in ((2.0, TypeError), ("2", TypeError), (True, TypeError), (-1, ValueError)):
+        with pytest.raises(error, match="n must be a number of points, an integer >= 0"):
+            scalar(torch.randn(2), n=n)
+        with pytest.raises(error, match="n must be the size of an axis, an integer >= 1"):
+            scalar.matrix(n=n)
+    with pytest.raises(ValueError, match="one for each type of axis"):
+        Layer(tn.S() * tn.O(3), (0, 1), (1,), 1, 1).matrix(n=(1, 2, 3))
+
+
+def test_masked_layers_of_empty_spaces_have_gradients_of_zero() -> None:
+    layer = quiet_layer(tn.S() * tn.O(3), (0, 1), (), 2, 3)
+    x = torch.randn(4, 5, 3, 2, dtype=torch.float64, requires_grad=True)
+    layer(x, torch.rand(4, 5) < 0.5).sum().backward()
+    for leaf in (x, layer.weight):
+        assert leaf.grad is not None
+        assert not leaf.grad.any()
 
 
 def test_the_order_zero_layer_is_a_linear_layer() -> None:
@@ -339,6 +424,11 @@ Layer: Any = EquivariantLinear
             lambda: Layer(tn.S(5), 1, 1, 1, 1, dtype=torch.complex64),
             TypeError,
             "must be a floating-point type, got torch.complex64",
+        ),
+        (
+            lambda: Layer(tn.S(5), 1, 1, 1, 1, dtype="float32"),
+            TypeError,
+            "must be a floating-point type, got 'float32'",
         ),
         (lambda: Layer(tn.S(12), 6, 6, 1, 1), SizeError, "at most 250,000; take smaller orders"),
         (lambda: Layer("S(5)", 1, 1, 1, 1), TypeError, "expected a group such as"),

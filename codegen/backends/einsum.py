@@ -22,6 +22,7 @@ from tannaka.codegen.plan import (
     Step,
     Zeros,
     describe,
+    produced,
 )
 from tannaka.diagrams.partition import restricted_growth
 
@@ -62,7 +63,8 @@ def levi_civita(
     """Where the Levi-Civita symbol is not 0, and its sign there.
 
     It has an index for each of ``legs``. For each value of the indices ``new``, flattened, the
-    values of the indices ``old``, flattened, at the terms of the sum, and their signs; 0 fills up.
+    values of the indices ``old``, flattened, at the terms of the sum, and their signs, of shape
+    (n, ..., n, terms, 1); 0 fills up.
     """
     found: list[list[tuple[int, int]]] = [[] for _ in range(n ** len(new))]
     for images in itertools.permutations(range(n)):
@@ -73,7 +75,8 @@ def levi_civita(
     terms = max(map(len, found))
     filled = [places + [(0, 0)] * (terms - len(places)) for places in found]
     places = torch.tensor([place for row in filled for place, _ in row])
-    return places, torch.tensor([[[sign] for _, sign in row] for row in filled])
+    signs = torch.tensor([[[sign] for _, sign in row] for row in filled])
+    return places, signs.reshape(*(n,) * len(new), terms, 1)
 
 
 def signed(
@@ -84,10 +87,11 @@ def signed(
     last = tuple(range(-1 - len(old), -1))
     x = x.movedim(old, last)
     x = x.reshape(*x.shape[: x.ndim - 1 - len(old)], n ** len(old), x.shape[-1])
-    x = x.index_select(-2, places).reshape(*x.shape[:-2], *signs.shape[:2], x.shape[-1])
+    x = x.index_select(-2, places).reshape(*x.shape[:-2], *signs.shape[:-1], x.shape[-1])
     x = (x * signs.to(x.dtype)).sum(-2)
-    x = x.reshape(*x.shape[:-2], *(n,) * len(new), x.shape[-1])
-    return x.movedim(tuple(range(-1 - len(new), -1)), new).contiguous()
+    last = tuple(range(-1 - len(new), -1))
+    # A tensor of its own, not a view: it may be what the layer returns.
+    return x if new == last else x.movedim(last, new).clone(memory_format=torch.contiguous_format)
 ''',
     "scaled": '''\
 def scaled(x: Tensor, ratio: Tensor, power: int) -> Tensor:
@@ -207,6 +211,8 @@ class Emitter:
     """The variables of tensors that are not called as the plan calls them."""
     copies: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Tensors and the variables of copies of them permuted, by the views that these copy."""
+    gone: set[str] = field(default_factory=set)
+    """The variables whose memory has been given back."""
     outers: list[tuple[str, Outer]] = field(default_factory=list)
     """The sums for the gradient of the weight, by their variables."""
 
@@ -224,6 +230,14 @@ class Emitter:
     def apply(self) -> str:
         plan = self.plan
         body = list(self._weights("weight", plan.steps))
+        written = any(isinstance(step, Embed) for step in plan.steps)
+        if plan.bias_basis is not None and written and not self.optional:
+            # Elsewhere autograd.py sees to it.
+            body += [
+                "if bias.requires_grad and not weight.requires_grad:",
+                "    # The bias is added in place to what the weight gives, which has to depend on it.",
+                "    weight = weight + bias[:0].sum()",
+            ]
         if plan.bias_basis is not None and any(sign != 1 for sign in plan.bias_signs):
             signs = self._table("SIGNS", _tensor([[sign] for sign in plan.bias_signs]))
             body += self._with_bias(f"bias = bias * {signs}.to(bias)")
@@ -300,7 +314,7 @@ class Emitter:
     def _body(
         self, steps: Sequence[AnyStep], known: dict[str, Word], weight: str, result: str
     ) -> Iterator[str]:
-        self.names, self.copies = {}, {}
+        self.names, self.copies, self.gone = {}, {}, set()
         groups = self._groups(steps, known, result)
         ordered = [step for group in groups for step in group.steps]
         dead = lifetimes(ordered, {result})
@@ -336,6 +350,7 @@ class Emitter:
         if all(is_view(step) for step in later):
             return
         names = list(dict.fromkeys(map(self._variable, dead)))
+        self.gone.update(names)
         needed = {name for step in later for name in read(step)} if self.copies else set()
         for view, (name, copy) in list(self.copies.items()):
             if name not in needed:
@@ -394,7 +409,7 @@ class Emitter:
                 yield self._levi_civita(step, known)
             case Mix(features=()):
                 for out, row in zip(step.outs, step.bias_rows, strict=True):
-                    yield f"{out} = x.new_zeros((*batch, {self.plan.out_channels}))"
+                    yield from self._blank(out, "x", f"(*batch, {self.plan.out_channels})")
                     yield from self._with_bias(f"{out} = {out} + bias[{row}]")
             case Mix():
                 yield from self._mix(step, weight)
@@ -500,12 +515,18 @@ class Emitter:
             yield f"{step.out} = g.new_zeros((*batch, {sizes}{self.plan.in_channels}))"
             return
         before = self.plan.steps[: self.plan.steps.index(step)]
-        like = next((out for s in before if isinstance(s, Mix) for out in s.outs), "x")
-        zeros = f"{like}.new_zeros((*batch, {sizes}weight.shape[1]))"
-        if not self.plan.basis:
-            yield "# No diagram: the linear map is 0. Empty sums let autograd see weight and input."
-            zeros += " + weight.sum() + x[..., :0].sum()"
-        yield f"{step.out} = {zeros}"
+        mixed = (out for s in before if isinstance(s, Mix | Zeros) for out in produced(s))
+        like = next((name for out in mixed if (name := self._variable(out)) not in self.gone), "x")
+        yield from self._blank(step.out, like, f"(*batch, {sizes}weight.shape[1])")
+
+    def _blank(self, out: str, like: str, shape: str) -> Iterator[str]:
+        """Zeros, of which autograd sees that they depend on the arguments."""
+        if self.plan.basis:
+            yield f"{out} = {like}.new_zeros({shape})"
+            return
+        yield "# No diagram: the linear map is 0. Empty sums let autograd see weight and input."
+        yield f"zero = {like}.new_zeros(()) + weight.sum() + x[..., :0].sum()"
+        yield f"{out} = zero.to({like}.dtype).expand({shape}).clone()"
 
     def _embed(self, step: Embed, word: Word) -> Iterator[str]:
         base, labels = self._variable(step.base), list(step.labels)

@@ -45,6 +45,9 @@ def permuted(x: Tensor, *axes: int) -> Tensor:
 
 def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     """Apply the layer to x of shape (*batch, n, n, in_channels)."""
+    if bias.requires_grad and not weight.requires_grad:
+        # The bias is added in place to what the weight gives, which has to depend on it.
+        weight = weight + bias[:0].sum()
     # c0[] = mean over i of x[ii]
     c0 = diagonal(x, -3, -2).mean(-2)
     # m0[ij] = W1 x[ij] + W2 x[ji]

@@ -81,6 +81,9 @@ ROWS_1 = torch.tensor([[3, 4], [13, -1]])
 def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     """Apply the layer to x of shape (*batch, n, n, in_channels)."""
     weight = torch.cat([weight, torch.zeros_like(weight[:1])])
+    if bias.requires_grad and not weight.requires_grad:
+        # The bias is added in place to what the weight gives, which has to depend on it.
+        weight = weight + bias[:0].sum()
     # c0[i] = x[ii]
     c0 = diagonal(x, -3, -2)
     # c1[i] = mean over j of x[ij]
