@@ -99,7 +99,9 @@ def _filled(found: tuple[Any, ...]) -> Any:
     return (*others, of_bias)
 
 
-def _register(name: str, full: str, function: Callable[..., Any], kernels: Kernels, sizes: Sizes) -> None:
+def _register(
+    name: str, full: str, function: Callable[..., Any], kernels: Kernels, sizes: Sizes
+) -> None:
     """Make an operator of a function, with its derivatives and its rule for vmap."""
     # The operator's type is read off its signature.
     if name == "apply":

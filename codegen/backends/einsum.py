@@ -228,6 +228,7 @@ class Emitter:
         return "\n\n\n".join(parts) + "\n"
 
     def apply(self) -> str:
+        """The function that applies the plan."""
         plan = self.plan
         body = list(self._weights("weight", plan.steps))
         written = any(isinstance(step, Embed) for step in plan.steps)
@@ -254,6 +255,7 @@ class Emitter:
         return self._function(head, "x", len(plan.inputs), body, result)
 
     def back(self, name: str, whole: Gradient, *, of_input: bool, of_parameters: bool) -> str:
+        """The function that gives gradients, those that are asked for."""
         plan = self.plan
         part = whole.needing(of_input=of_input, of_parameters=of_parameters)
         arguments = ["x: Tensor"] * of_parameters + ["weight: Tensor"] * of_input

@@ -16,10 +16,11 @@ counted in 64 bits. Products are summed in float32, or float64 where input and w
 from __future__ import annotations
 
 import hashlib
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tannaka.codegen.backends.einsum import Emitter
+from tannaka.codegen.backends.einsum import WIDTH, Emitter
 from tannaka.codegen.fusion import Group, Sweep, Tile, grouped
 from tannaka.codegen.gradient import GRADIENT, AnyStep, Outer, gradient
 from tannaka.codegen.network import Word
@@ -43,6 +44,11 @@ LAUNCHING = '''\
 def power(size: int, most: int) -> int:
     """The least power of two from ``size`` up, at least 16 and at most ``most``."""
     return min(most, max(16, triton.next_power_of_2(size)))
+
+
+def summed_in(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Room for sums of numbers like those of x."""
+    return x.new_empty(shape, dtype=torch.promote_types(x.dtype, torch.float32))
 
 
 def summing(x: Tensor) -> tuple[tl.dtype, str]:
@@ -105,105 +111,85 @@ class _Emitter(Emitter):
             case _:
                 yield from super()._grouped(group, known, weight)
 
-    def _named(self, kind: str, text: str) -> str:
-        """The name of a kernel; equal ones are one. ``text`` has NAME where its name goes."""
-        for name, made in self.kernels.items():
-            if made == text.replace("NAME", name):
-                return name
-        name = f"{kind}_{sum(name.startswith(kind) for name in self.kernels)}"
-        self.kernels[name] = text.replace("NAME", name)
-        return name
-
-    def _size(self, kind: int) -> str:
-        """The size of axes of a type, in a function."""
-        return f"n[{kind}]" if self.plan.types > 1 else "n"
-
     # Sums of the input.
 
     def _sweep(self, group: Sweep, word: Word) -> Iterator[str]:
-        source = self._variable(group.source)
-        order, block = len(word), BLOCK[len(word)]
-        sizes = [_n(self.plan, kind) for kind in word]
-        letters = indices(tuple(range(order)))
-        known = {group.source: word}
-        lines = [
-            "@triton.jit",
-            f"def NAME(x, {', '.join(f'p{s}' for s in range(len(group.steps)))}, "
-            f"{_arguments(self.plan, word)}, C,",
-            "    CHANNELS: tl.constexpr, SUM: tl.constexpr):",
+        source, block = self._variable(group.source), BLOCK[len(word)]
+        axes = _Axes.of(self.plan, word)
+        body = [
+            f"# {line}" for step in group.steps for line in self._said(step, group.source, word)
         ]
-        body = []
-        for step in group.steps:
-            body += [f"# {line}" for line in describe(step, known, self.plan)]
-        body += ["at = tl.program_id(0).to(tl.int64)"]
-        for letter, size in reversed(list(zip(letters, sizes, strict=True))):
+        body.append("batch = tl.program_id(0).to(tl.int64)")
+        for letter, size in reversed(axes.sized):
             body += [
                 f"{letter}_blocks = tl.cdiv({size}, {block})",
-                f"{letter}_block = at % {letter}_blocks",
-                f"at = at // {letter}_blocks",
+                f"{letter}_block = batch % {letter}_blocks",
+                f"batch = batch // {letter}_blocks",
             ]
-        body += ["batch = at"]
-        for axis, letter in enumerate(letters):
-            body += [
-                f"{letter} = {letter}_block * {block} + tl.arange(0, {block}){_axis(axis, order)}"
-            ]
+        for axis, letter in enumerate(axes.letters):
+            along = _along(axis, len(word))
+            body.append(f"{letter} = {letter}_block * {block} + tl.arange(0, {block}){along}")
+        inside = [f"({letter} < {size})" for letter, size in axes.sized]
         body += [
-            f"c = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS){_axis(order, order)}",
-            "inside = "
-            + " & ".join(f"({a} < {size})" for a, size in zip(letters, sizes, strict=True))
-            + " & (c < C)",
-            f"value = tl.load(x + {_row('batch', letters, sizes)} * C + c, mask=inside, other=0.0)",
-            "value = value.to(SUM)",
+            f"c = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS){_along(len(word), len(word))}",
+            f"inside = {' & '.join([*inside, '(c < C)'])}",
+            f"at = {axes.row(axes.letters)}",
+            "value = tl.load(x + at * C + c, mask=inside, other=0.0).to(SUM)",
         ]
         for s, step in enumerate(group.steps):
-            body += self._summed(s, step, letters, sizes)
-        lines += [f"    {line}" for line in body]
-        name = self._named("sweep", "\n".join(lines))
-
-        yield f"block = power({source}.shape[-1], 32)"
+            body += self._summed(s, step, axes)
+        partial = [f"p{s}" for s in range(len(group.steps))]
+        name = self._kernel(
+            "sweep",
+            ["x", *partial, *axes.names, "C"],
+            ["CHANNELS", "SUM"],
+            body,
+        )
         blocks = [f"triton.cdiv({self._size(kind)}, {block})" for kind in word]
-        partial: list[str] = []
-        for s, step in enumerate(group.steps):
+        yield f"{source}, block = {source}.contiguous(), power({source}.shape[-1], 32)"
+        for made, step in zip(partial, group.steps, strict=True):
             kept = [self._size(word[step.labels.index(index)]) for index in step.keep]
-            gone = [blocks[axis] for axis in _collapsed(step)]
-            rows = ", ".join([*kept, " * ".join(gone)])
-            yield f"p{s} = {source}.new_empty((*batch, {rows}, {source}.shape[-1]), dtype=torch.promote_types({source}.dtype, torch.float32))"
-            partial.append(f"p{s}")
-        grid = " * ".join(["batch.numel()", *blocks])
-        sized = "".join(f"{self._size(kind)}, " for kind in sorted(set(word)))
-        yield f"{source} = {source}.contiguous()"
-        yield f"wrap_triton({name})[({grid}, triton.cdiv({source}.shape[-1], block))]("
-        yield f"    {source}, {', '.join(partial)}, {sized}{source}.shape[-1], block, summing({source})[0]"
+            parts = " * ".join(blocks[axis] for axis in _collapsed(step))
+            yield f"{made} = summed_in({source}, (*batch, {', '.join([*kept, parts])}))"
+        programs = " * ".join(["batch.numel()", *blocks])
+        yield f"programs = {programs}"
+        yield f"wrap_triton({name})[programs, triton.cdiv({source}.shape[-1], block)]("
+        given = [source, *partial, *self._sizes(word), f"{source}.shape[-1]", "block"]
+        yield from _listed([*given, f"summing({source})[0]"])
         yield ")"
-        for s, step in enumerate(group.steps):
-            yield from self._finished(step, f"p{s}", source, word)
+        for made, step in zip(partial, group.steps, strict=True):
+            yield from self._finished(step, made, source, word)
 
-    def _summed(self, s: int, step: Contract, letters: str, sizes: Sequence[str]) -> Iterator[str]:
+    def _summed(self, s: int, step: Contract, axes: _Axes) -> Iterator[str]:
         """What a block adds to a sum."""
-        order = len(letters)
-        value = "value"
-        first = {index: letters[step.labels.index(index)] for index in step.labels}
-        for axis, index in enumerate(step.labels):
-            if letters[axis] != first[index]:
-                value += f" * ({first[index]} == {letters[axis]})"
-        for a, b in step.forms:
-            value += f" * {_form(first[a], first[b])}"
+        first = axes.first(step.labels)
+        terms = ["value"]
+        for letter, index in zip(axes.letters, step.labels, strict=True):
+            if letter != first[index]:
+                terms.append(f"({first[index]} == {letter})")
+        terms += [_form(first[a], first[b]) for a, b in step.forms]
+        value = " * ".join(terms)
         for axis in reversed(_collapsed(step)):
             value = f"tl.sum({value}, axis={axis}, keep_dims=True)"
         kept = [first[index] for index in step.keep]
-        row = _row("batch", kept, [sizes[letters.index(a)] for a in kept])
+        row = axes.row(kept)
         for axis in _collapsed(step):
-            row = f"({row}) * {letters[axis]}_blocks + {letters[axis]}_block"
-        mask = " & ".join([*(f"({a} < {sizes[letters.index(a)]})" for a in kept), "(c < C)"])
-        yield f"tl.store(p{s} + ({row}) * C + c, {value}, mask={mask})"
-        del order
+            letter = axes.letters[axis]
+            row = (
+                f"({row}) * {letter}_blocks + {letter}_block"
+                if " " in row
+                else (f"{row} * {letter}_blocks + {letter}_block")
+            )
+        mask = " & ".join([*(f"({a} < {axes.sizes[a]})" for a in kept), "(c < C)"])
+        yield f"part = {value}"
+        yield f"at = {row}"
+        yield f"tl.store(p{s} + at * C + c, part, mask={mask})"
 
-    def _finished(self, step: Contract, partial: str, source: str, word: Word) -> Iterator[str]:
+    def _finished(self, step: Contract, made: str, source: str, word: Word) -> Iterator[str]:
         """The sum of all blocks, divided where it is a mean."""
-        made = f"{partial}.sum(-2)"
-        made = self._divided(made, step.averaged, step.labels, word)
-        made = f"({made})" if " / " in made else made
-        yield f"{step.out} = {made}.to({source}.dtype)"
+        total = self._divided(f"{made}.sum(-2)", step.averaged, step.labels, word)
+        total = f"({total})" if " / " in total else total
+        yield f"{step.out} = {total}.to({source}.dtype)"
         types = dict(zip(step.labels, word, strict=True))
         if power := sum(types[index] == self.ragged for index in step.averaged):
             self.helpers.add("scaled")
@@ -213,27 +199,22 @@ class _Emitter(Emitter):
 
     def _tile(self, group: Tile, known: dict[str, Word], weight: str) -> Iterator[str]:
         mix, word = group.mix, known[group.out]
-        letters, sizes = indices(tuple(range(len(word)))), [_n(self.plan, kind) for kind in word]
-        features = (
-            [
-                (name, axes, row)
-                for (name, axes), row in zip(mix.features, mix.rows[0], strict=True)
-                if row != ABSENT
-            ]
-            if mix
-            else []
-        )
+        axes = _Axes.of(self.plan, word)
+        features = []
+        if mix:
+            pairs = zip(mix.features, mix.rows[0], strict=True)
+            features = [(name, order, row) for (name, order), row in pairs if row != ABSENT]
         named = list(dict.fromkeys(name for name, _, _ in features))
-        arguments = [f"x{f}" for f in range(len(named))]
-        arguments += [f"t{t}" for t in range(len(group.embeds))]
+        sources = {name: f"x{f}" for f, name in enumerate(named)}
+        added = [f"t{t}" for t in range(len(group.embeds))]
         body = []
         for step in group.steps:
-            for line in describe(step, known, self.plan):
-                body.append(f"# {line.split(' with ')[-1]}")
+            said = describe(step, known, self.plan)
+            body += [f"# {line.split(' with ')[-1]}" for line in said]
         body += [
             "r = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)",
             "o = tl.program_id(1) * OUT + tl.arange(0, OUT)",
-            *_positions(letters, sizes),
+            *axes.positions(),
             "there = (r < rows)[:, None] & (o < C_OUT)[None, :]",
             "total = tl.zeros((ROWS, OUT), SUM)",
         ]
@@ -243,92 +224,94 @@ class _Emitter(Emitter):
                 "    c = start + tl.arange(0, DEPTH)",
                 "    read = (r < rows)[:, None] & (c < C_IN)[None, :]",
                 "    weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]",
+                "    entry = o[None, :] * out_stride + c[:, None] * in_stride",
             ]
-        for name, axes, row in features:
-            # Axis i of the feature is axis axes[i] of the tensor.
-            at = [letters[axes.index(axis)] for axis in range(len(axes))]
-            sized = [sizes[axes.index(axis)] for axis in range(len(axes))]
-            source = f"x{named.index(name)}"
+        for name, order, row in features:
+            address = f"{sources[name]} + at[:, None] * C_IN + c[None, :]"
             body += [
-                f"    f = tl.load({source} + ({_row('batch', at, sized)} * C_IN)[:, None] + c[None, :], mask=read, other=0.0)",
-                f"    w = tl.load(weight + {row} * row_stride + o[None, :] * out_stride + c[:, None] * in_stride, mask=weighed, other=0.0)",
+                f"    at = {axes.row(axes.permuted(order))}",
+                f"    f = tl.load({address}, mask=read, other=0.0)",
+                f"    w = tl.load(weight + {row} * row_stride + entry, mask=weighed, other=0.0)",
                 "    total = tl.dot(f, w, total, input_precision=PRECISION, out_dtype=SUM)",
             ]
         for t, step in enumerate(group.embeds):
-            body += self._added(t, step, letters, sizes)
-        body += [
-            "tl.store(y + (r * C_OUT)[:, None] + o[None, :], total.to(y.dtype.element_ty), mask=there)"
-        ]
-        lines = [
-            "@triton.jit",
-            f"def NAME(y, {''.join(f'{a}, ' for a in arguments)}weight, rows, "
-            f"{_arguments(self.plan, word)}, C_IN, C_OUT,",
-            "    row_stride, out_stride, in_stride, ROWS: tl.constexpr, OUT: tl.constexpr,",
-            "    DEPTH: tl.constexpr, SUM: tl.constexpr, PRECISION: tl.constexpr):",
-            *(f"    {line}" for line in body),
-        ]
-        name = self._named("tile", "\n".join(lines))
-
-        y = self._variable(group.out)
-        c_out = f"{weight}.shape[1]"
-        like = self._variable(named[0]) if named else ("g" if y.startswith("d_") else "x")
-        shaped = "".join(f"{self._size(kind)}, " for kind in word)
+            body += self._added(t, step, axes)
+        body.append("y += r[:, None] * C_OUT + o[None, :]")
+        body.append("tl.store(y, total.to(y.dtype.element_ty), mask=there)")
+        strides = ["row_stride", "out_stride", "in_stride"]
+        name = self._kernel(
+            "tile",
+            [
+                "y",
+                *sources.values(),
+                *added,
+                "weight",
+                "rows",
+                *axes.names,
+                "C_IN",
+                "C_OUT",
+                *strides,
+            ],
+            ["ROWS", "OUT", "DEPTH", "SUM", "PRECISION"],
+            body,
+        )
+        y, c_in, c_out = self._variable(group.out), f"{weight}.shape[2]", f"{weight}.shape[1]"
         given = [f"{self._variable(one)}.contiguous()" for one in named]
         for step in group.embeds:
             source = self._variable(step.source)
             divided = self._divided(source, step.averaged, step.labels, word)
-            given.append(
-                f"({divided}).contiguous()" if divided != source else f"{source}.contiguous()"
-            )
+            source = f"({divided})" if divided != source else source
+            given.append(f"{source}.contiguous()")
+        like = self._variable(named[0]) if named else "g" if y.startswith("d_") else "x"
+        shaped = "".join(f"{self._size(kind)}, " for kind in word)
         yield f"{y} = {like}.new_empty((*batch, {shaped}{c_out}))"
         yield f"rows, block = {y}.numel() // {c_out}, power({c_out}, 64)"
-        yield f"wrap_triton({name})[(triton.cdiv(rows, 64), triton.cdiv({c_out}, block))]("
-        yield from (f"    {one}," for one in (y, *given, weight, "rows"))
-        sized = "".join(f"{self._size(kind)}, " for kind in sorted(set(word)))
-        yield f"    {sized}{weight}.shape[2], {c_out}, *{weight}.stride(),"
-        yield f"    64, block, power({weight}.shape[2], 32), *summing({y}),"
+        yield f"wrap_triton({name})[triton.cdiv(rows, 64), triton.cdiv({c_out}, block)]("
+        given = [y, *given, weight, "rows", *self._sizes(word), c_in, c_out]
+        given += [f"*{weight}.stride()", "64", "block", f"power({c_in}, 32)", f"*summing({y})"]
+        yield from _listed(given)
         yield ")"
 
-    def _added(self, t: int, step: Embed, letters: str, sizes: Sequence[str]) -> Iterator[str]:
+    def _added(self, t: int, step: Embed, axes: _Axes) -> Iterator[str]:
         """What a tensor of lower order adds at some positions."""
-        first = {index: letters[step.labels.index(index)] for index in step.labels}
-        where, factors = ["there"], []
-        for axis, index in enumerate(step.labels):
-            if letters[axis] != first[index]:
-                where.append(f"({first[index]} == {letters[axis]})[:, None]")
-        for a, b in step.forms:
-            factors.append(f"{_form(first[a], first[b])}[:, None]")
-        kept = [first[index] for index in step.keep]
-        row = _row("batch", kept, [sizes[letters.index(a)] for a in kept])
-        made = f"tl.load(t{t} + (({row}) * C_OUT)[:, None] + o[None, :], mask={' & '.join(where)}, other=0.0)"
-        yield f"total += {' * '.join([f'{made}.to(SUM)', *factors])}"
+        first, where = axes.first(step.labels), ["there"]
+        for letter, index in zip(axes.letters, step.labels, strict=True):
+            if letter != first[index]:
+                where.append(f"({first[index]} == {letter})[:, None]")
+        yield f"at = {axes.row([first[index] for index in step.keep])}"
+        yield (
+            f"t = tl.load(t{t} + at[:, None] * C_OUT + o[None, :], "
+            f"mask={' & '.join(where)}, other=0.0)"
+        )
+        factors = [f"{_form(first[a], first[b])}[:, None]" for a, b in step.forms]
+        yield f"total += {' * '.join(['t.to(SUM)', *factors])}"
 
     # The gradient of the weight.
 
     def _outer(self, step: Outer, known: dict[str, Word]) -> Iterator[str]:
         largest = max(len(word) for word in known.values())
-        pairs = len(step.sources) * len(step.features)
         word = known[step.sources[0]] if step.sources else ()
-        if len(word) < max(largest, 1) or pairs > PAIRS or step.bias_rows:
+        if (
+            len(word) < max(largest, 1)
+            or len(step.sources) * len(step.features) > PAIRS
+            or step.bias_rows
+        ):
             yield from super()._outer(step, known)
             return
-        number = len(self.outers)
-        made = []
+        made: list[str] = []
         for source in map(self._variable, step.sources):
-            for name, axes in step.features:
-                made.append(f"outer_{number}_{len(made)}")
-                yield from self._product(made[-1], self._variable(name), source, axes, word)
-        joined = ", ".join(made)
-        yield f"w{number} = torch.stack([{joined}])"
-        self.outers.append((f"w{number}", step))
+            for name, order in step.features:
+                made.append(f"w{len(self.outers)}_{len(made)}")
+                yield from self._product(made[-1], self._variable(name), source, order, word)
+        name = f"w{len(self.outers)}"
+        yield f"{name} = torch.stack([{', '.join(made)}])"
+        self.outers.append((name, step))
 
     def _product(
-        self, made: str, feature: str, source: str, axes: tuple[int, ...], word: Word
+        self, made: str, feature: str, source: str, order: tuple[int, ...], word: Word
     ) -> Iterator[str]:
         """The sum over positions of a feature times a source."""
-        letters, sizes = indices(tuple(range(len(word)))), [_n(self.plan, kind) for kind in word]
-        at = [letters[axes.index(axis)] for axis in range(len(axes))]
-        sized = [sizes[axes.index(axis)] for axis in range(len(axes))]
+        axes = _Axes.of(self.plan, word)
         body = [
             "part = tl.program_id(0).to(tl.int64)",
             "o = tl.program_id(1) * OUT + tl.arange(0, OUT)",
@@ -336,66 +319,126 @@ class _Emitter(Emitter):
             "total = tl.zeros((OUT, IN), SUM)",
             "for start in range(0, LENGTH, ROWS):",
             "    r = part * LENGTH + start + tl.arange(0, ROWS)",
-            *(f"    {line}" for line in _positions(letters, sizes)),
-            "    there = (r < rows)[:, None]",
-            f"    a = tl.load(g + ({_row('batch', at, sized)} * C_OUT)[:, None] + o[None, :], mask=there & (o < C_OUT)[None, :], other=0.0)",
-            "    b = tl.load(x + (r * C_IN)[:, None] + c[None, :], mask=there & (c < C_IN)[None, :], other=0.0)",
+            *(f"    {line}" for line in axes.positions()),
+            f"    at = {axes.row(axes.permuted(order))}",
+            "    a_there = (r < rows)[:, None] & (o < C_OUT)[None, :]",
+            "    b_there = (r < rows)[:, None] & (c < C_IN)[None, :]",
+            "    a = tl.load(g + at[:, None] * C_OUT + o[None, :], mask=a_there, other=0.0)",
+            "    b = tl.load(x + r[:, None] * C_IN + c[None, :], mask=b_there, other=0.0)",
             "    total = tl.dot(tl.trans(a), b, total, input_precision=PRECISION, out_dtype=SUM)",
-            "tl.store(p + (part * C_OUT + o[:, None]) * C_IN + c[None, :], total, mask=(o < C_OUT)[:, None] & (c < C_IN)[None, :])",
+            "there = (o < C_OUT)[:, None] & (c < C_IN)[None, :]",
+            "p += (part * C_OUT + o[:, None]) * C_IN + c[None, :]",
+            "tl.store(p, total, mask=there)",
         ]
-        lines = [
-            "@triton.jit",
-            f"def NAME(p, g, x, rows, {_arguments(self.plan, word)}, C_OUT, C_IN, LENGTH: tl.constexpr,",
-            "    ROWS: tl.constexpr, OUT: tl.constexpr, IN: tl.constexpr,",
-            "    SUM: tl.constexpr, PRECISION: tl.constexpr):",
-            *(f"    {line}" for line in body),
-        ]
-        name = self._named("outer", "\n".join(lines))
+        name = self._kernel(
+            "outer",
+            ["p", "g", "x", "rows", *axes.names, "C_OUT", "C_IN"],
+            ["LENGTH", "ROWS", "OUT", "IN", "SUM", "PRECISION"],
+            body,
+        )
         c_out, c_in = f"{feature}.shape[-1]", f"{source}.shape[-1]"
-        sized_n = "".join(f"{self._size(kind)}, " for kind in sorted(set(word)))
-        yield f"rows = {source}.numel() // {c_in}"
+        yield f"rows, out, into = {source}.numel() // {c_in}, power({c_out}, 64), power({c_in}, 64)"
         yield f"parts = max(1, triton.cdiv(rows, {PART}))"
-        yield f"{made} = {source}.new_empty((parts, {c_out}, {c_in}), dtype=torch.promote_types({source}.dtype, torch.float32))"
-        yield f"out, into = power({c_out}, 64), power({c_in}, 64)"
-        yield f"wrap_triton({name})[(parts, triton.cdiv({c_out}, out), triton.cdiv({c_in}, into))]("
-        yield f"    {made}, {feature}.contiguous(), {source}.contiguous(), rows, {sized_n}{c_out}, {c_in},"
-        yield f"    {PART}, 32, out, into, *summing({source})"
+        yield f"{made} = summed_in({source}, (parts, {c_out}, {c_in}))"
+        yield (f"wrap_triton({name})[parts, triton.cdiv({c_out}, out), triton.cdiv({c_in}, into)](")
+        given = [made, f"{feature}.contiguous()", f"{source}.contiguous()", "rows"]
+        given += [*self._sizes(word), c_out, c_in, str(PART), "32", "out", "into"]
+        yield from _listed([*given, f"*summing({source})"])
         yield ")"
         yield f"{made} = {made}.sum(0).to({source}.dtype)"
+
+    # What they have in common.
+
+    def _kernel(
+        self, kind: str, arguments: Sequence[str], constants: Sequence[str], body: Sequence[str]
+    ) -> str:
+        """The name of a kernel; equal ones are one."""
+        given = [*arguments, *(f"{name}: tl.constexpr" for name in constants)]
+        lines = ["@triton.jit", "def NAME(", *_listed(given), "):"]
+        text = "\n".join([*lines, *(f"    {line}" for line in body)])
+        for name, made in self.kernels.items():
+            if made == text.replace("NAME", name):
+                return name
+        name = f"{kind}_{sum(name.startswith(kind) for name in self.kernels)}"
+        self.kernels[name] = text.replace("NAME", name)
+        return name
+
+    def _said(self, step: Contract, source: str, word: Word) -> Iterator[str]:
+        """A sum in index notation."""
+        yield from describe(step, {source: word}, self.plan)
+
+    def _size(self, kind: int) -> str:
+        """The size of axes of a type, in a function."""
+        return f"n[{kind}]" if self.plan.types > 1 else "n"
+
+    def _sizes(self, word: Word) -> list[str]:
+        """The sizes of the types of axes that there are."""
+        return [self._size(kind) for kind in sorted(set(word))]
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """The axes of a tensor in a kernel: their letters, and the name of the size of each."""
+
+    letters: str
+    sizes: dict[str, str]
+    names: tuple[str, ...]
+    """The names of all sizes, as the kernel takes them."""
+
+    @classmethod
+    def of(cls, plan: Plan, word: Word) -> _Axes:
+        letters = indices(tuple(range(len(word))))
+        names = {kind: f"n{kind}" if plan.types > 1 else "n" for kind in sorted(set(word))}
+        sizes = {letter: names[kind] for letter, kind in zip(letters, word, strict=True)}
+        return cls(letters, sizes, tuple(names.values()))
+
+    @property
+    def sized(self) -> list[tuple[str, str]]:
+        return list(self.sizes.items())
+
+    def first(self, labels: Sequence[int]) -> dict[int, str]:
+        """The letter of the first axis that has each index."""
+        return {index: self.letters[labels.index(index)] for index in labels}
+
+    def permuted(self, order: Sequence[int]) -> list[str]:
+        """The letters on the axes of a tensor, axis i of the feature being its axis ``order[i]``."""
+        return [self.letters[order.index(axis)] for axis in range(len(order))]
+
+    def row(self, letters: Iterable[str]) -> str:
+        """The number of a row, from its indices."""
+        row = "batch"
+        for letter in letters:
+            row = f"({row})" if " " in row else row
+            row = f"{row} * {self.sizes[letter]} + {letter}"
+        return row
+
+    def positions(self) -> Iterator[str]:
+        """The indices of the r-th position of all inputs."""
+        yield "batch = r"
+        for letter, size in reversed(self.sized):
+            yield f"{letter} = batch % {size}"
+            yield f"batch = batch // {size}"
 
 
 PART = 1024
 """How many positions a program of ``outer`` sums over."""
 
 
-def _n(plan: Plan, kind: int) -> str:
-    """The size of axes of a type, in a kernel."""
-    return f"n{kind}" if plan.types > 1 else "n"
-
-
-def _arguments(plan: Plan, word: Word) -> str:
-    return ", ".join(dict.fromkeys(_n(plan, kind) for kind in sorted(set(word))))
-
-
-def _axis(axis: int, order: int) -> str:
-    """What makes of a range one along an axis of a block, of ``order`` axes and the channels."""
+def _along(axis: int, order: int) -> str:
+    """What lays a range along an axis of a block, which has ``order`` axes and the channels."""
     return "[" + ", ".join(":" if a == axis else "None" for a in range(order + 1)) + "]"
 
 
-def _row(batch: str, letters: Iterable[str], sizes: Iterable[str]) -> str:
-    """The number of a row, from its indices."""
-    row = batch
-    for letter, size in zip(letters, sizes, strict=True):
-        row = f"({row} * {size} + {letter})"
-    return row
-
-
-def _positions(letters: str, sizes: Sequence[str]) -> Iterator[str]:
-    """The indices of the r-th position of all inputs."""
-    yield "batch = r"
-    for letter, size in reversed(list(zip(letters, sizes, strict=True))):
-        yield f"{letter} = batch % {size}"
-        yield f"batch = batch // {size}"
+def _listed(items: Iterable[str]) -> list[str]:
+    """Arguments on lines of their own."""
+    return textwrap.wrap(
+        ", ".join(items) + ",",
+        WIDTH - 8,
+        initial_indent="    ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _form(a: str, b: str) -> str:
