@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import permutations
 from random import Random
 from typing import Any
 
@@ -83,6 +84,13 @@ def test_any_passes_in_any_order(hom: tn.Hom, bias: bool, reduce: str, random: R
     plain = lower(hom, case.in_channels, case.out_channels, **case.settings)
     for _ in range(2):
         check(optimise(plain, random_passes(random)), case)
+
+
+def test_three_passes_in_any_order() -> None:
+    """A mix that is merged after embeddings have used it stays where they find it."""
+    plain = lower(tn.Hom(tn.S(3), 2, 3), 2, 3)
+    for passes in permutations(PASSES, 3):
+        optimise(plain, passes)  # which verifies after each pass
 
 
 @pytest.mark.parametrize("name", kinds())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tannaka.codegen.plan import ABSENT, Mix, Plan, Step
+from tannaka.codegen.plan import ABSENT, Mix, Plan, Step, used
 
 WASTE = 1.5
 """How many times as many weights a merged product may have, those that are zero counted."""
@@ -10,6 +10,8 @@ WASTE = 1.5
 
 def merge_mixes(plan: Plan) -> Plan:
     """Merge mixes of one word, where the zeros that fill the joint matrix are few.
+
+    The joint mix stands where the later of the two was, so nothing in between may use the other.
 
     When n is large all embeddings of an order need the same features, and lowering makes one mix of
     them; when n is small the basis lacks some diagrams, and there are many.
@@ -28,6 +30,8 @@ def merge_mixes(plan: Plan) -> Plan:
         if isinstance(step, Mix):
             for place, other in enumerate(steps):
                 if not isinstance(other, Mix) or known[other.outs[0]] != known[step.outs[0]]:
+                    continue
+                if any(not set(other.outs).isdisjoint(used(later)) for later in steps[place + 1 :]):
                     continue
                 merged = _merged(other, step)
                 if _area(merged) <= WASTE * (_area(other) + _area(step)):
