@@ -42,6 +42,9 @@ class Kernels:
     """What makes the functions that run under vmap, and that autograd may differentiate there;
     None where these do."""
 
+    looped: bool = False
+    """Whether under vmap they are called for one of the batch after the other."""
+
     @cached_property
     def batched(self) -> Kernels:
         """The functions that run under vmap."""
@@ -185,7 +188,7 @@ class _Layer(torch.autograd.Function):
     def vmap(info: Any, in_dims: Any, x: Tensor, weight: Tensor, bias: Maybe, of: Of) -> Any:
         if in_dims[1] is None and in_dims[2] is None:
             return layer(of, x.movedim(in_dims[0], 0), weight, bias), 0
-        return _each(info, in_dims[:3], (x, weight, bias), of[0].batched.apply, of[1]), 0
+        return _each(info, in_dims[:3], (x, weight, bias), of, layer, of[0].batched.apply), 0
 
 
 def _needed(ctx: Any, x: Tensor, weight: Tensor, g: Tensor) -> tuple[Maybe, Maybe, Maybe]:
@@ -236,7 +239,9 @@ class _InputGradient(torch.autograd.Function):
     def vmap(info: Any, in_dims: Any, weight: Tensor, g: Tensor, of: Of) -> Any:
         if in_dims[0] is None:
             return _input_gradient(of, weight, g.movedim(in_dims[1], 0)), 0
-        return _each(info, in_dims[:2], (weight, g), of[0].batched.input_gradient, of[1]), 0
+        return _each(
+            info, in_dims[:2], (weight, g), of, _input_gradient, of[0].batched.input_gradient
+        ), 0
 
 
 class _WeightGradient(torch.autograd.Function):
@@ -278,7 +283,9 @@ class _WeightGradient(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, x: Tensor, g: Tensor, of: Of) -> Any:
-        found = _each(info, in_dims[:2], (x, g), of[0].batched.weight_gradient, of[1], 2)
+        found = _each(
+            info, in_dims[:2], (x, g), of, _weight_gradient, of[0].batched.weight_gradient, 2
+        )
         return found, (0, None if found[1] is None else 0)
 
 
@@ -323,7 +330,7 @@ class _Gradients(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, x: Tensor, weight: Tensor, g: Tensor, of: Of) -> Any:
-        found = _each(info, in_dims[:3], (x, weight, g), of[0].batched.gradients, of[1], 3)
+        found = _each(info, in_dims[:3], (x, weight, g), of, _gradients, of[0].batched.gradients, 3)
         return found, (0, 0, None if found[2] is None else 0)
 
 
@@ -345,14 +352,18 @@ def _each(
     info: Any,
     in_dims: Any,
     tensors: tuple[Maybe, ...],
+    of: Of,
+    differentiable: Callable[..., Any],
     run: Callable[..., Any],
-    n: Any,
     results: int = 1,
 ) -> Any:
     """Run a kernel for each of the batch, all tensors batched: in-place steps want it so.
 
-    Of its ``results`` the last may be None.
+    Of its ``results`` the last may be None. ``differentiable`` is the function that runs the kernel
+    and knows its derivatives.
     """
+    if of[0].looped:
+        return _one_by_one(info, in_dims, tensors, of, differentiable)
     given = [tensor for tensor in tensors if tensor is not None]
     dims = [dim for dim, tensor in zip(in_dims, tensors, strict=True) if tensor is not None]
     stacked = [
@@ -362,10 +373,35 @@ def _each(
 
     def one(*parts: Tensor) -> Any:
         left = iter(parts)
-        found = run(*(None if tensor is None else next(left) for tensor in tensors), n)
+        found = run(*(None if tensor is None else next(left) for tensor in tensors), of[1])
         if isinstance(found, tuple):
             return tuple(part for part in found if part is not None)
         return found
 
     found = torch.vmap(one, randomness=info.randomness)(*stacked)
     return (*found, None) if results > 1 and len(found) < results else found
+
+
+def _one_by_one(
+    info: Any,
+    in_dims: Any,
+    tensors: tuple[Maybe, ...],
+    of: Of,
+    differentiable: Callable[..., Any],
+) -> Any:
+    """Call a function for one of the batch after the other; what it returns as None stays None."""
+    found = [
+        differentiable(
+            of,
+            *(
+                tensor if tensor is None or dim is None else tensor.select(dim, i)
+                for tensor, dim in zip(tensors, in_dims, strict=True)
+            ),
+        )
+        for i in range(info.batch_size)
+    ]
+    if isinstance(found[0], tuple):
+        return tuple(
+            None if parts[0] is None else torch.stack(parts) for parts in zip(*found, strict=True)
+        )
+    return torch.stack(found)

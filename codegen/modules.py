@@ -39,7 +39,7 @@ from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.codegen.plan import Plan
 from tannaka.codegen.task import Task
 from tannaka.diagrams.diagram import natural
-from tannaka.diagrams.errors import BasisMismatchError
+from tannaka.diagrams.errors import BackendError, BasisMismatchError
 
 
 class EquivariantLinear(nn.Module):
@@ -72,6 +72,9 @@ class EquivariantLinear(nn.Module):
     ``backend="cpp"`` runs layers of sums along diagonals (those of S(n) and O(n), with k and l up to
     4) in C++ on the CPU, several times as fast. It needs a C++ compiler, for some seconds when a
     layer is first called.
+
+    ``backend="triton"`` runs layers on the GPU in fused Triton kernels, or with
+    ``TRITON_INTERPRET=1`` in the environment on the CPU, slowly; it takes no mask yet.
 
     A layer gives one answer in every mode of PyTorch: eager, ``torch.compile(fullgraph=True)``,
     ``torch.export``, ``torch.func``, checkpointing, DDP and FSDP (which shards no empty weight: name
@@ -317,6 +320,11 @@ class EquivariantLinear(nn.Module):
 
     def _masked(self, x: Tensor, mask: Tensor, sizes: tuple[int, ...]) -> Tensor:
         """Apply the layer to padded inputs: to zeros there, with means over what is real."""
+        if self.backend not in ("auto", "einsum"):
+            raise BackendError(
+                f"a mask takes backend='einsum', this layer has {self.backend!r}: make it with the "
+                "other, or take inputs of one size at a time; weights are the same"
+            )
         left = [kind for kind, size in enumerate(network_sizes(self.group.n)) if size is None]
         if len(left) != 1:
             raise ValueError(f"a mask is of one family's points; {self.group} has {len(left)}")
@@ -488,6 +496,9 @@ def _real(mask: Tensor, types: tuple[int, ...], kind: int) -> Tensor:
 def _kernels(source: str, under_vmap: Callable[[], Kernels] | None = None) -> Kernels:
     """The functions of source text that a backend has written."""
     built = build(source)
+    if hasattr(built, "KERNELS"):
+        made: Kernels = built.KERNELS
+        return made
     return Kernels(
         built.apply, built.gradients, built.input_gradient, built.weight_gradient, under_vmap
     )

@@ -159,8 +159,9 @@ class Kernel:
     def kernels(self) -> Kernels:
         """The functions, as ``autograd.py`` wants them; operators are made where there are none."""
         made = hasattr(getattr(torch.ops, NAMESPACE), f"apply_{self.digest}")
-        found = Kernels(**{function: partial(self._run, function) for function in SCHEMAS})
-        below = Kernels(**{function: partial(self._below, function) for function in SCHEMAS})
+        run: dict[str, Any] = {function: partial(self._run, function) for function in SCHEMAS}
+        under: dict[str, Any] = {function: partial(self._below, function) for function in SCHEMAS}
+        found, below = Kernels(**run, looped=True), Kernels(**under, looped=True)
         for function, schema in {} if made else SCHEMAS.items():
             name = f"{function}_{self.digest}"
             full = f"{NAMESPACE}::{name}"

@@ -62,19 +62,17 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Size
                 f"backend 'triton' runs on the GPU, the input is on {first.device}: move it there, "
                 "or take backend='einsum'"
             )
-        if not (
-            torch.compiler.is_compiling()
-            or torch._C._are_functorch_transforms_active()
-            or type(first) is not Tensor
-        ):
+        if not (torch.compiler.is_compiling() or type(first) is not Tensor):
             return function(*tensors, n)
         each = list(n) if isinstance(n, tuple) else [n]
         found = getattr(known, operators[name]).default(*tensors, each)
         return _without_empty_bias(found, bool(sizes.bias_rows))
 
-    kernels = Kernels(
-        *(partial(run, name, function) for name, function in zip(FUNCTIONS, functions, strict=True))
-    )
+    made: dict[str, Any] = {
+        name: partial(run, name, function)
+        for name, function in zip(FUNCTIONS, functions, strict=True)
+    }
+    kernels = Kernels(**made, looped=True)
     if not hasattr(known, operators["apply"]):
         for name, function in zip(FUNCTIONS, functions, strict=True):
             _register(name, f"{NAMESPACE}::{operators[name]}", function, kernels, sizes)
@@ -148,7 +146,6 @@ def _register(
         return rules.backward(ctx, *grads)
 
     made.register_autograd(backward, setup_context=setup_context)
-    made.register_vmap(partial(_each, name, made))
 
 
 @dataclass(frozen=True)
@@ -178,26 +175,3 @@ def _shapes(name: str, known: Sizes, *arguments: Any) -> Any:
     if name == "weight_gradient":
         return of_weight, of_bias
     return x.new_empty(x.shape), of_weight, of_bias
-
-
-def _each(name: str, operator: Any, info: Any, dims: tuple[Any, ...], *arguments: Any) -> Any:
-    """A batch of inputs is a larger batch; each weight, or gradient of it, is its own call."""
-    along = {"apply": 0, "input_gradient": 1}.get(name)
-    if along is not None and all(
-        dim is None or isinstance(dim, list) for at, dim in enumerate(dims) if at != along
-    ):
-        moved = list(arguments)
-        moved[along] = moved[along].movedim(dims[along], 0)
-        return operator(*moved), 0
-    results = [
-        operator(
-            *(
-                argument if dim is None or isinstance(dim, list) else argument.select(dim, i)
-                for argument, dim in zip(arguments, dims, strict=True)
-            )
-        )
-        for i in range(info.batch_size)
-    ]
-    if isinstance(results[0], tuple):
-        return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
-    return torch.stack(results), 0

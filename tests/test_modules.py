@@ -441,9 +441,9 @@ Layer: Any = EquivariantLinear
             "reduce must be 'mean' or 'sum', got 'max'",
         ),
         (
-            lambda: Layer(tn.S(5), 1, 1, 1, 1, backend="triton"),
+            lambda: Layer(tn.S(5), 1, 1, 1, 1, backend="cuda"),
             BackendError,
-            "no backend 'triton'; choose one of: auto, einsum, cpp",
+            "no backend 'cuda'; choose one of: auto, einsum, cpp, triton",
         ),
     ],
 )

@@ -51,12 +51,15 @@ def summed_in(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return x.new_empty(shape, dtype=torch.promote_types(x.dtype, torch.float32))
 
 
-def summing(x: Tensor) -> tuple[tl.dtype, str]:
-    """What products are summed in, and how exact they are."""
+def summing(x: Tensor) -> tuple[tl.dtype, tl.dtype, str]:
+    """What sums are taken in, what factors are multiplied in, and how exactly."""
     if x.dtype == torch.float64:
-        return tl.float64, "ieee"
+        return tl.float64, tl.float64, "ieee"
+    factors = {torch.float32: tl.float32, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
     exact = x.dtype != torch.float32 or torch.get_float32_matmul_precision() == "highest"
-    return tl.float32, "tf32x3" if exact else "tf32"
+    # Triton's interpreter takes the bits of bfloat16 for whole numbers.
+    multiplied = tl.float32 if triton.knobs.runtime.interpret else factors[x.dtype]
+    return tl.float32, multiplied, "tf32x3" if exact else "tf32"
 '''
 
 
@@ -150,7 +153,8 @@ class _Emitter(Emitter):
         for made, step in zip(partial, group.steps, strict=True):
             kept = [self._size(word[step.labels.index(index)]) for index in step.keep]
             parts = " * ".join(blocks[axis] for axis in _collapsed(step))
-            yield f"{made} = summed_in({source}, (*batch, {', '.join([*kept, parts])}))"
+            room = ", ".join([*kept, parts, f"{source}.shape[-1]"])
+            yield f"{made} = summed_in({source}, (*batch, {room}))"
         programs = " * ".join(["batch.numel()", *blocks])
         yield f"programs = {programs}"
         yield f"wrap_triton({name})[programs, triton.cdiv({source}.shape[-1], block)]("
@@ -232,6 +236,7 @@ class _Emitter(Emitter):
                 f"    at = {axes.row(axes.permuted(order))}",
                 f"    f = tl.load({address}, mask=read, other=0.0)",
                 f"    w = tl.load(weight + {row} * row_stride + entry, mask=weighed, other=0.0)",
+                "    f, w = f.to(FACTOR), w.to(FACTOR)",
                 "    total = tl.dot(f, w, total, input_precision=PRECISION, out_dtype=SUM)",
             ]
         for t, step in enumerate(group.embeds):
@@ -252,7 +257,7 @@ class _Emitter(Emitter):
                 "C_OUT",
                 *strides,
             ],
-            ["ROWS", "OUT", "DEPTH", "SUM", "PRECISION"],
+            ["ROWS", "OUT", "DEPTH", "SUM", "FACTOR", "PRECISION"],
             body,
         )
         y, c_in, c_out = self._variable(group.out), f"{weight}.shape[2]", f"{weight}.shape[1]"
@@ -325,7 +330,8 @@ class _Emitter(Emitter):
             "    b_there = (r < rows)[:, None] & (c < C_IN)[None, :]",
             "    a = tl.load(g + at[:, None] * C_OUT + o[None, :], mask=a_there, other=0.0)",
             "    b = tl.load(x + r[:, None] * C_IN + c[None, :], mask=b_there, other=0.0)",
-            "    total = tl.dot(tl.trans(a), b, total, input_precision=PRECISION, out_dtype=SUM)",
+            "    a, b = tl.trans(a.to(FACTOR)), b.to(FACTOR)",
+            "    total = tl.dot(a, b, total, input_precision=PRECISION, out_dtype=SUM)",
             "there = (o < C_OUT)[:, None] & (c < C_IN)[None, :]",
             "p += (part * C_OUT + o[:, None]) * C_IN + c[None, :]",
             "tl.store(p, total, mask=there)",
@@ -333,7 +339,7 @@ class _Emitter(Emitter):
         name = self._kernel(
             "outer",
             ["p", "g", "x", "rows", *axes.names, "C_OUT", "C_IN"],
-            ["LENGTH", "ROWS", "OUT", "IN", "SUM", "PRECISION"],
+            ["LENGTH", "ROWS", "OUT", "IN", "SUM", "FACTOR", "PRECISION"],
             body,
         )
         c_out, c_in = f"{feature}.shape[-1]", f"{source}.shape[-1]"
