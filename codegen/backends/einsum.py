@@ -182,14 +182,7 @@ def kernels(plan: Plan, *, batched: bool = False) -> str:
     a little slower, and autograd may differentiate it.
     """
     emitter = Emitter(plan, optional=True, batched=batched)
-    back = gradient(plan)
-    parts = [
-        emitter.apply(),
-        emitter.back("gradients", back, of_input=True, of_parameters=True),
-        emitter.back("input_gradient", back, of_input=True, of_parameters=False),
-        emitter.back("weight_gradient", back, of_input=False, of_parameters=True),
-    ]
-    return emitter.text(parts)
+    return emitter.text(emitter.functions())
 
 
 @dataclass
@@ -226,6 +219,16 @@ class Emitter:
         helpers = [text.rstrip() for name, text in known.items() if name in self.helpers]
         parts = [*helpers, *parts, *functions]
         return "\n\n\n".join(parts) + "\n"
+
+    def functions(self) -> list[str]:
+        """The function that applies the plan, and the three that give gradients."""
+        back = gradient(self.plan)
+        return [
+            self.apply(),
+            self.back("gradients", back, of_input=True, of_parameters=True),
+            self.back("input_gradient", back, of_input=True, of_parameters=False),
+            self.back("weight_gradient", back, of_input=False, of_parameters=True),
+        ]
 
     def apply(self) -> str:
         """The function that applies the plan."""

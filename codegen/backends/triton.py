@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 
 from tannaka.codegen.backends.einsum import WIDTH, Emitter
 from tannaka.codegen.fusion import Group, Sweep, Tile, grouped
-from tannaka.codegen.gradient import GRADIENT, AnyStep, Outer, gradient
+from tannaka.codegen.gradient import GRADIENT, AnyStep, Outer
 from tannaka.codegen.network import Word
 from tannaka.codegen.notation import indices
 from tannaka.codegen.plan import ABSENT, INPUT, Contract, Embed, Plan, describe
@@ -69,15 +69,9 @@ def kernels(plan: Plan) -> str:
     As ``einsum.kernels``, with Triton kernels before them.
     """
     emitter = _Emitter(plan, optional=True)
-    back = gradient(plan)
-    parts = [
-        emitter.apply(),
-        emitter.back("gradients", back, of_input=True, of_parameters=True),
-        emitter.back("input_gradient", back, of_input=True, of_parameters=False),
-        emitter.back("weight_gradient", back, of_input=False, of_parameters=True),
-    ]
+    functions = emitter.functions()
     head = [HEADER.rstrip(), LAUNCHING.rstrip(), *emitter.kernels.values()]
-    text = "\n\n\n".join(head) + "\n\n\n" + emitter.text(parts)
+    text = "\n\n\n".join(head) + "\n\n\n" + emitter.text(functions)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     rows = len(plan.bias_basis or ())
     return f"""{text}
