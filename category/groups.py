@@ -95,8 +95,11 @@ class Group(ABC):
         return None
 
     def read(self, average: NDArray[Any], k: Any, l: Any) -> Morphism:
-        """An average that :meth:`average` found, as a sum of basis diagrams."""
-        raise NotImplementedError
+        """An average that :meth:`average` found, as a sum of basis diagrams.
+
+        Only groups that take averages have this.
+        """
+        raise NotImplementedError(f"{self} takes no averages")
 
     @abstractmethod
     def walks(self, k: Any, l: Any) -> Walks:

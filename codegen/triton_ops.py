@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from tannaka.codegen.autograd import DIFFERENTIABLE, Kernels
 from tannaka.diagrams.errors import BackendError
@@ -62,7 +63,8 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Size
                 f"backend 'triton' runs on the GPU, the input is on {first.device}: move it there, "
                 "or take backend='einsum'"
             )
-        if not (torch.compiler.is_compiling() or type(first) is not Tensor):
+        # Fake tensors and their like have no numbers for a kernel to read.
+        if type(first) in (Tensor, Parameter) and not torch.compiler.is_compiling():
             return function(*tensors, n)
         each = list(n) if isinstance(n, tuple) else [n]
         found = getattr(known, operators[name]).default(*tensors, each)

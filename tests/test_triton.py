@@ -236,3 +236,8 @@ def test_masks_are_refused() -> None:
     layer = quiet_layer(tn.S(), 1, 1, 2, 2, backend="triton")
     with pytest.raises(BackendError, match="a mask takes backend='einsum'"):
         layer(torch.randn(2, 3, 2).double(), torch.ones(2, 3, dtype=torch.bool))
+
+
+def test_files_are_not_generated_yet() -> None:
+    with pytest.raises(BackendError, match="'triton' runs layers, and writes no file"):
+        tn.generate(tn.S(3), 1, 1, 2, 2, backend="triton")

@@ -30,6 +30,11 @@ def backend(
     tannaka.diagrams.errors.BackendError: there is no backend 'cuda'; choose one of: auto, einsum, cpp, triton
     """
     name = "einsum" if name == "auto" else name
+    if name not in written and name in BACKENDS:
+        raise BackendError(
+            f"backend {name!r} runs layers, and writes no file of its own yet; choose one of: "
+            f"{', '.join(['auto', *written])}"
+        )
     if name not in written:
         raise BackendError(
             f"there is no backend {name!r}; choose one of: {', '.join(['auto', *written])}"

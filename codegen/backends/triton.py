@@ -9,6 +9,9 @@ Three kinds of kernel do what takes time, for every group whose plans have these
 * ``outer`` sums the gradient of a row of the weight over positions, in as many parts as there are
   programs, which PyTorch adds up.
 
+Sums of tensors of an order above four, Levi-Civita symbols, and all that is of lower order than
+input and output are PyTorch's.
+
 No program writes where another does, so that results are the same in every run. Positions are
 counted in 64 bits. Products are summed in float32, or float64 where input and weight are that.
 """
