@@ -70,7 +70,8 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Size
 
     ``digest``, of their text, tells their operators from those of others.
     """
-    known, simulated = getattr(torch.ops, NAMESPACE), interpreted()
+    known = getattr(torch.ops, NAMESPACE)
+    functions = [_on_gpu(function) for function in functions]
     operators = {name: f"{name}_{digest}" for name in FUNCTIONS}
 
     def run(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -78,14 +79,7 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Size
         n, *ratio = n if sizes.ragged else (n,)
         # Under vmap the batch has an axis more, which the mask does not have.
         ratio = [one.expand(sizes.batch(name, tensors)) for one in ratio]
-        first = tensors[0]
-        if not simulated and first.device.type not in ("cuda", "meta"):
-            raise BackendError(
-                f"backend 'triton' runs on the GPU, the input is on {first.device}: move it there, "
-                "or take backend='einsum'"
-            )
-        # Fake tensors and their like have no numbers for a kernel to read.
-        if type(first) in (Tensor, Parameter) and not torch.compiler.is_compiling():
+        if _has_numbers(tensors[0]) and not torch.compiler.is_compiling():
             return function(*tensors, n, *ratio)
         each = list(n) if isinstance(n, tuple) else [n]
         found = getattr(known, operators[name]).default(*tensors, each, *(ratio or [None]))
@@ -100,6 +94,28 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Size
         for name, function in zip(FUNCTIONS, functions, strict=True):
             _register(name, f"{NAMESPACE}::{operators[name]}", function, kernels, sizes)
     return kernels
+
+
+def _has_numbers(x: Tensor) -> bool:
+    """Whether a kernel can read x: not so on the meta device, for fake tensors and their like."""
+    return type(x) in (Tensor, Parameter) and x.device.type != "meta"
+
+
+def _on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that refuses tensors which its kernels cannot read."""
+    if interpreted():
+        return function
+
+    def run(*arguments: Any) -> Any:
+        first = arguments[0]
+        if _has_numbers(first) and first.device.type != "cuda":
+            raise BackendError(
+                f"backend 'triton' runs on the GPU, the input is on {first.device}: move it there, "
+                "or take backend='einsum'"
+            )
+        return function(*arguments)
+
+    return run
 
 
 def _without_empty_bias(found: Any, biased: bool) -> Any:

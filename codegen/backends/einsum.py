@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tannaka.codegen.fusion import Group, Single
 from tannaka.codegen.gradient import AnyStep, Gradient, Outer, gradient
@@ -215,10 +216,13 @@ class Emitter:
         if self.tables:
             constants = "\n".join(_constant(name, made) for made, name in self.tables.items())
             parts.append(constants.replace("# fmt: on\n# fmt: off\n", ""))
-        known = BATCHED if self.batched else HELPERS
-        helpers = [text.rstrip() for name, text in known.items() if name in self.helpers]
+        helpers = [text.rstrip() for name, text in self._texts().items() if name in self.helpers]
         parts = [*helpers, *parts, *functions]
         return "\n\n\n".join(parts) + "\n"
+
+    def _texts(self) -> dict[str, str]:
+        """The helpers that there are."""
+        return BATCHED if self.batched else HELPERS
 
     def functions(self) -> list[str]:
         """The function that applies the plan, and the three that give gradients."""
@@ -244,7 +248,7 @@ class Emitter:
             ]
         if plan.bias_basis is not None and any(sign != 1 for sign in plan.bias_signs):
             signs = self._table("SIGNS", _tensor([[sign] for sign in plan.bias_signs]))
-            body += self._with_bias(f"bias = bias * {signs}.to(bias)")
+            body += self._with_bias(f"bias = bias * {self._placed(signs, 'bias')}")
         body += self._body(plan.steps, plan.words(), "weight", plan.result)
         result = self._owned(plan.steps, plan.result)
         bias = "" if plan.bias_basis is None else " bias: Tensor,"
@@ -307,7 +311,7 @@ class Emitter:
         made = weight
         if any(scale != 1 for scale in self.plan.scales):
             table = self._table("SCALES", _floats([[[float(scale)]] for scale in self.plan.scales]))
-            made = f"{made} * {table}.to(weight)"
+            made = f"{made} * {self._placed(table, 'weight')}"
         mixes = [step for step in steps if isinstance(step, Mix)]
         if any(ABSENT in row for step in mixes for row in step.rows):
             if made != weight:
@@ -382,6 +386,18 @@ class Emitter:
             number = sum(name.startswith(kind) for name in self.tables.values())
             self.tables[made] = f"{kind}_{number}"
         return self.tables[made]
+
+    def _numbers(self, values: list[Any]) -> str:
+        """Row numbers as a constant."""
+        return _tensor(values)
+
+    def _picked(self, rows: str, order: list[int]) -> str:
+        """Rows in another order."""
+        return f"{rows}[{self._table('PLACES', self._numbers(order))}.to(g.device)]"
+
+    def _placed(self, table: str, like: str) -> str:
+        """A constant with the dtype and on the device of another tensor."""
+        return f"{table}.to({like})"
 
     def _comment(self, step: Step, known: dict[str, Word]) -> Iterator[str]:
         """The step in index notation; a mix with very many terms is summed up."""
@@ -503,7 +519,7 @@ class Emitter:
                 yield f"{out} += {self._permuted(product, permutation)}"
         else:
             self.helpers.add("matrix")
-            rows = self._table("ROWS", _tensor([list(row) for row in step.rows]))
+            rows = self._table("ROWS", self._numbers([list(row) for row in step.rows]))
             outs = ", ".join(step.outs) if len(step.outs) > 1 else f"({step.outs[0]},)"
             features = [self._read(name, permutation) for name, permutation in step.features]
             if len(outs) > WIDTH - 12:
@@ -603,18 +619,17 @@ class Emitter:
             if order == list(range(start)):
                 yield f"of_weight = {every}"
             else:
-                table = self._table("PLACES", _tensor(order))
-                yield f"of_weight = {every}[{table}.to(g.device)]"
+                yield f"of_weight = {self._picked(every, order)}"
             if any(scale != 1 for scale in plan.scales):
                 scales = self._table("SCALES", _floats([[[float(s)]] for s in plan.scales]))
-                yield f"of_weight = of_weight * {scales}.to(of_weight)"
+                yield f"of_weight = of_weight * {self._placed(scales, 'of_weight')}"
         if plan.bias_basis is None:
             yield "of_bias = None"
         else:
             yield f"of_bias = torch.stack({_list([f'b{row}' for row in range(len(plan.bias_signs))])})"
             if any(sign != 1 for sign in plan.bias_signs):
                 signs = self._table("SIGNS", _tensor([[sign] for sign in plan.bias_signs]))
-                yield f"of_bias = of_bias * {signs}.to(of_bias)"
+                yield f"of_bias = of_bias * {self._placed(signs, 'of_bias')}"
 
     def _diagonal(self, name: str, labels: tuple[int, ...]) -> str:
         """The view of a tensor on which axes of equal label have equal indices."""
@@ -660,8 +675,10 @@ def _constant(name: str, made: str) -> str:
     """A constant, on lines of its own where it is long."""
     if len(line := f"{name} = {made}") <= WIDTH:
         return line
-    head, inner, tail = re.fullmatch(r"(torch\.tensor\(\[)(.*)(\].*\))", made).groups()  # type: ignore[union-attr]
-    rows = inner.replace("], [", "],\n[").split("\n")
+    found = re.fullmatch(r"(torch\.tensor\(\[|\()(.*)(\].*\)|\))", made)
+    assert found
+    head, inner, tail = found.groups()
+    rows = re.sub(r"([\])]), ([\[(])", r"\1,\n\2", inner).split("\n")
     lines = [
         line
         for row in rows

@@ -26,10 +26,12 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tannaka.codegen.backends.einsum import Emitter
 from tannaka.codegen.backends.triton_text import (
     HEADER,
+    ON_GPU,
     PARTS,
     Axes,
     along,
@@ -63,6 +65,26 @@ _HALVED = "HALVED: tl.constexpr = SUM == x.dtype.element_ty  # else sums of two 
 
 Tiles = list[tuple[dict[str, int], int, int]]
 """Constants of a kernel, how many warps run a program of it, and how many stages of its loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a kernel does."""
+
+    writes: tuple[str, ...]
+    """The arguments that it writes."""
+    exact: int = 0
+    """How many products of channels by a matrix there are at each of its rows, of numbers that are
+    summed as they are."""
+    rounded: int = 0
+    """The same for shorter floats, of which it takes no sums before."""
+
+
+def work(plan: Plan) -> dict[str, Work]:
+    """What each kernel of a plan does, by its name."""
+    emitter = _Emitter(plan, optional=True)
+    emitter.functions()
+    return emitter.work
 
 
 def kernels(plan: Plan) -> str:
@@ -105,6 +127,10 @@ class _Emitter(Emitter):
     """The text of each kernel by its name."""
     parts: set[str] = field(default_factory=set)
     """What the text uses of ``PARTS``."""
+    spread: set[str] = field(default_factory=set)
+    """The tensors of a function that lie in memory as kernels read them."""
+    work: dict[str, Work] = field(default_factory=dict)
+    """What each kernel does, by its name."""
 
     def _groups(
         self, steps: Sequence[AnyStep], known: dict[str, Word], result: str
@@ -130,7 +156,7 @@ class _Emitter(Emitter):
         launched = [f"triton.cdiv({n}, {block})" for n, block in zip(sizes, blocks, strict=True)]
         launched[-1] = f"triton.cdiv({sizes[-1]}, strip)"
         self.parts |= {"summed_in", "fitted"}
-        yield f"{source} = {source}.contiguous()"
+        yield from self._spread(source)
         fitted = [f"fitted({n}, {most})" for n, most in zip(sizes, BLOCK[len(word)], strict=True)]
         for block, size in zip(blocks, fitted, strict=True):
             yield f"{block} = {size}"
@@ -141,12 +167,20 @@ class _Emitter(Emitter):
             kept = [*self._kept(step, word), parts, channels]
             yield from listed(f"p{s} = summed_in(", [source, "*batch", *kept], ")")
         partial = [f"p{s}" for s in range(len(group.steps))]
-        yield f"programs = {' * '.join(['triton.cdiv(batch.numel(), items)', *launched])}"
+        yield "programs = triton.cdiv(batch.numel(), items)"
+        yield from (f"programs *= {blocks}" for blocks in launched)
         yield from listed(
             f"wrap_triton({self._sweeper(group, axes)})"
             f'[lambda tile: (programs, triton.cdiv({channels}, tile["CHANNELS"]))](',
             [
-                *(source, *partial, "batch.numel()", *self._sizes(word), channels),
+                *(
+                    source,
+                    f"{source}_stride",
+                    *partial,
+                    "batch.numel()",
+                    *self._sizes(word),
+                    channels,
+                ),
                 *("items", *blocks, "strip"),
             ],
             ")",
@@ -199,7 +233,7 @@ class _Emitter(Emitter):
             f"{last} = {last}_block * STRIP + start + {span}",
             f"inside = {' & '.join([*inside, '(c < C)'])}",
             f"at = {axes.row(axes.letters)}",
-            "value = tl.load(x + at * C + c, mask=inside, other=0.0).to(SUM)",
+            "value = tl.load(x + at * x_stride + c, mask=inside, other=0.0).to(SUM)",
         ]
         stores: list[str] = []
         for s, step in enumerate(group.steps):
@@ -222,9 +256,10 @@ class _Emitter(Emitter):
             ({"CHANNELS": power(channels, width, least=1)}, warps, 2) for width, warps in shapes
         ]
         partial = [f"p{s}" for s in range(len(group.steps))]
-        arguments = ["x", *partial, "items", *axes.names, "C"]
+        arguments = ["x", "x_stride", *partial, "items", *axes.names, "C"]
         constants = ["ITEMS", *blocks.values(), "STRIP"]
-        return self._kernel("sweep", arguments, constants, tiles, [*axes.names, "C"], body)
+        key = [*axes.names, "C"]
+        return self._kernel("sweep", arguments, constants, tiles, key, body, Work(tuple(partial)))
 
     def _summand(self, step: Contract, axes: Axes) -> str:
         """What a block adds to a sum."""
@@ -247,7 +282,8 @@ class _Emitter(Emitter):
             mine = [f"p{s}", f"c{s}", f"rows{s}", f"count{s}", f"terms{s}"]
             arguments += mine
             body += [f"if which == {s}:", f"    finish({', '.join(mine)}, C, ROWS, CHANNELS)"]
-        return self._kernel("finish", [*arguments, "C"], ["ROWS", "CHANNELS"], [], [], body)
+        does = Work(tuple(f"c{s}" for s in range(sums)))
+        return self._kernel("finish", [*arguments, "C"], ["ROWS", "CHANNELS"], [], [], body, does)
 
     # The result.
 
@@ -266,13 +302,15 @@ class _Emitter(Emitter):
             group, axes, [(short[name], letters, row) for name, letters, row in features], pair
         )
         y, c_in, c_out = self._variable(group.out), f"{weight}.shape[2]", f"{weight}.shape[1]"
-        given = [f"{self._variable(name)}.contiguous()" for name in named]
+        given: list[str] = []
+        for variable in map(self._variable, named):
+            yield from self._spread(variable)
+            given += [variable, f"{variable}_stride"]
         for step in group.embeds:
             source = self._divided(self._variable(step.source), step.averaged, step.labels, word)
             source = self._rescaled(source, step, word)
-            divided = " / " in source and not source.startswith("scaled(")
-            source = f"({source})" if divided else source
-            given.append(f"{source}.contiguous()")
+            self.parts.add("spread")
+            given.append(f"*spread({source})")
         like = self._variable(named[0]) if named else "g" if y.startswith("d_") else "x"
         shaped = "".join(f"{self._size(kind)}, " for kind in word)
         yield f"{y} = {like}.new_empty((*batch, {shaped}{c_out}))"
@@ -347,10 +385,12 @@ class _Emitter(Emitter):
             stages = max(1, min(3, SHARED // max(load, 1)))
             tiles.append(({"ROWS": rows, "OUT": width, "DEPTH": depth}, warps, stages))
         embedded = [f"t{t}" for t in range(len(group.embeds))]
+        given = [one for name in (*sources, *embedded) for one in (name, f"{name}_stride")]
         sizes = ["rows", *axes.names, "C_IN", "C_OUT", "row_stride", "out_stride", "in_stride"]
-        arguments = ["y", *sources, *embedded, "weight", *sizes]
+        arguments = ["y", *given, "weight", *sizes]
         key = [*axes.names, "C_IN", "C_OUT"]
-        return self._kernel("tile", arguments, ["WIDE", "PRECISION"], tiles, key, body)
+        does = Work(("y",), len(features), len(features) * (2 if pair else 1))
+        return self._kernel("tile", arguments, ["WIDE", "PRECISION"], tiles, key, body, does)
 
     def _mixed(
         self, axes: Axes, features: Sequence[tuple[str, str, int]], pair: str
@@ -364,7 +404,8 @@ class _Emitter(Emitter):
         def loaded(feature: str, weight: str, of: tuple[str, str, int]) -> Iterator[str]:
             name, letters, row = of
             yield f"at = {axes.row(letters)}"
-            yield f"{feature} = tl.load({name} + at.to(tl.int64)[:, None] * C_IN + c[None, :], mask=read, other=0.0)"
+            place = f"{name} + at.to(tl.int64)[:, None] * {name}_stride + c[None, :]"
+            yield f"{feature} = tl.load({place}, mask=read, other=0.0)"
             place = f"weight + {row} * row_stride + entry"
             yield f"{weight} = tl.load({place}, mask=weighed, other=0.0)"
 
@@ -395,7 +436,11 @@ class _Emitter(Emitter):
             if letter != first[index]:
                 where.append(f"({first[index]} == {letter})[:, None]")
         yield f"at = {axes.row([first[index] for index in step.keep])}"
-        place, mask = f"t{t} + at.to(tl.int64)[:, None] * C_OUT + o[None, :]", " & ".join(where)
+        mask = "there"
+        if len(where) > 1:
+            mask = "here"
+            yield f"here = {' & '.join(where)}"
+        place = f"t{t} + at.to(tl.int64)[:, None] * t{t}_stride + o[None, :]"
         factors = [f"{self._form(first[a], first[b])}[:, None]" for a, b in step.forms]
         yield f"t = tl.load({place}, mask={mask}, other=0.0)"
         yield f"{to} += {' * '.join(['t.to(SUM)', *factors])}"
@@ -416,6 +461,10 @@ class _Emitter(Emitter):
             for f, (name, order) in enumerate(step.features)
         ]
         pair = axes.pair([(name, letters) for name, letters, _ in features])
+        for variable in dict.fromkeys(
+            [*map(self._variable, step.sources), *(f[0] for f in features)]
+        ):
+            yield from self._spread(variable)
         first = self._variable(step.sources[0])
         c_out, c_in = f"{features[0][0]}.shape[-1]", f"{first}.shape[-1]"
         self.parts |= {"summed_in", "precision", "wide"}
@@ -468,8 +517,8 @@ class _Emitter(Emitter):
             "](",
             [
                 *(f"{made}[{start + row}]" for _, _, row in every),
-                *(f"{name}.contiguous()" for name in named),
-                *(f"{source}.contiguous()", "rows", *sizes, c_out, c_in),
+                *(one for name in named for one in (name, f"{name}_stride")),
+                *(source, f"{source}_stride", "rows", *sizes, c_out, c_in),
                 *(str(PART), f"wide({source})", f"precision({source})"),
             ],
             ")",
@@ -505,19 +554,20 @@ class _Emitter(Emitter):
             "right = inside[:, None] & (c < C_IN)[None, :]",
             "left = inside[:, None] & (o < C_OUT)[None, :]",
             f"at = {axes.row(axes.letters)}",
-            "a = tl.load(x + at.to(tl.int64)[:, None] * C_IN + c[None, :], mask=right, other=0.0)",
+            "a = tl.load(x + at.to(tl.int64)[:, None] * x_stride + c[None, :], mask=right, other=0.0)",
         ]
         if pair:
             i, j = pair[0], pair[1]
             loop += [
                 f"right = right & ({i} != {j})[:, None]",
                 f"at = {axes.row(exchanged(axes.letters, pair))}",
-                "b = tl.load(x + at.to(tl.int64)[:, None] * C_IN + c[None, :], mask=right, other=0.0)",
+                "b = tl.load(x + at.to(tl.int64)[:, None] * x_stride + c[None, :], mask=right, other=0.0)",
             ]
 
         def loaded(to: str, of: tuple[str, str, int]) -> Iterator[str]:
             yield f"at = {axes.row(of[1])}"
-            yield f"{to} = tl.load({of[0]} + at.to(tl.int64)[:, None] * C_OUT + o[None, :], mask=left, other=0.0)"
+            place = f"{of[0]} + at.to(tl.int64)[:, None] * {of[0]}_stride + o[None, :]"
+            yield f"{to} = tl.load({place}, mask=left, other=0.0)"
 
         s, halved = 0, []
         for feature, turned in features:
@@ -554,11 +604,42 @@ class _Emitter(Emitter):
             stages = max(1, min(3, SHARED // load))
             tiles.append(({"ROWS": rows, "OUT": out, "IN": into}, warps, stages))
         parts = [f"p{s}" for s in range(count)]
-        arguments = [*parts, *dict.fromkeys(names), "x", "rows", *axes.names, "C_OUT", "C_IN"]
+        given = [one for name in (*dict.fromkeys(names), "x") for one in (name, f"{name}_stride")]
+        arguments = [*parts, *given, "rows", *axes.names, "C_OUT", "C_IN"]
         key = [*axes.names, "C_OUT", "C_IN"]
-        return self._kernel("outer", arguments, ["LENGTH", "WIDE", "PRECISION"], tiles, key, body)
+        constants, does = ["LENGTH", "WIDE", "PRECISION"], Work(tuple(parts), count, 2 * count)
+        if not pair:
+            does = Work(tuple(parts), count, count)
+        return self._kernel("outer", arguments, constants, tiles, key, body, does)
 
     # What they have in common.
+
+    def _body(
+        self, steps: Sequence[AnyStep], known: dict[str, Word], weight: str, result: str
+    ) -> Iterator[str]:
+        self.spread = set()
+        yield from super()._body(steps, known, weight, result)
+
+    def _spread(self, name: str) -> Iterator[str]:
+        """See to it that a tensor lies in memory as kernels read it."""
+        if name not in self.spread:
+            self.spread.add(name)
+            self.parts.add("spread")
+            yield f"{name}, {name}_stride = spread({name})"
+
+    def _texts(self) -> dict[str, str]:
+        return super()._texts() | ON_GPU
+
+    def _numbers(self, values: list[Any]) -> str:
+        return repr(tuple(tuple(v) if isinstance(v, list) else v for v in values))
+
+    def _picked(self, rows: str, order: list[int]) -> str:
+        self.helpers.add("picked")
+        return f"picked({rows}, {self._table('PLACES', self._numbers(order))})"
+
+    def _placed(self, table: str, like: str) -> str:
+        self.helpers.add("placed")
+        return f"placed({table}, {like})"
 
     def _kernel(
         self,
@@ -568,6 +649,7 @@ class _Emitter(Emitter):
         tiles: Tiles,
         key: Sequence[str],
         body: Sequence[str],
+        does: Work,
     ) -> str:
         """The name of a kernel; equal ones are one."""
         head = ["@triton.jit"]
@@ -585,6 +667,7 @@ class _Emitter(Emitter):
                 return name
         name = f"{kind}_{sum(name.startswith(kind) for name in self.kernels)}"
         self.kernels[name] = text.replace("NAME", name)
+        self.work[name] = does
         return name
 
     def _form(self, a: str, b: str) -> str:

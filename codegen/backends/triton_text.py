@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from tannaka.codegen.backends.einsum import WIDTH
+from tannaka.codegen.backends.einsum import HELPERS, WIDTH
 from tannaka.codegen.network import Word
 from tannaka.codegen.notation import indices
 from tannaka.codegen.plan import Contract, Embed, Plan, describe
@@ -42,6 +42,20 @@ def fitted(size: int, most: int) -> int:
     while block < min(size, most):
         block *= 2
     return block
+''',
+    "spread": '''\
+def spread(x: Tensor) -> tuple[Tensor, int]:
+    """x with the channels of a position side by side, and how far the next position is from it.
+
+    A copy is made where positions are not equally far apart, as they are in one piece, and where x
+    is a range of the channels of such a tensor.
+    """
+    if x.ndim == 1 or x.numel() == 0:
+        return x.contiguous(), x.shape[-1]
+    fitting = x.stride(-1) == 1 or x.shape[-1] == 1
+    for axis in range(x.ndim - 2):
+        fitting = fitting and x.stride(axis) == x.shape[axis + 1] * x.stride(axis + 1)
+    return (x, x.stride(-2)) if fitting else (x.contiguous(), x.shape[-1])
 ''',
     "summed_in": '''\
 def summed_in(x: Tensor, *shape: int) -> Tensor:
@@ -94,6 +108,43 @@ def finish(parts, sums, rows, count, terms, C, ROWS: tl.constexpr, CHANNELS: tl.
 ''',
 }
 """What kernels and their calls use; each stands in the text where something uses it."""
+ON_GPU = {
+    "matrix": HELPERS["matrix"]
+    .replace("rows: Tensor", "rows: tuple[tuple[int, ...], ...]")
+    .replace(
+        """\
+    blocks = weight[rows.to(weight.device)]  # (results, features, out, in)
+    results, features, c_out, c_in = blocks.shape
+""",
+        """\
+    each = weight.unbind()  # and no table of rows that would go to the GPU at each call
+    blocks = torch.stack([each[row] for result in rows for row in result])
+    results, features, (c_out, c_in) = len(rows), len(rows[0]), weight.shape[1:]
+    blocks = blocks.view(results, features, c_out, c_in)
+""",
+    ),
+    "picked": '''\
+def picked(rows: Tensor, order: tuple[int, ...]) -> Tensor:
+    """Rows in another order."""
+    each = rows.unbind()
+    return torch.stack([each[row] for row in order])
+''',
+    "placed": '''\
+def placed(table: Tensor, like: Tensor) -> Tensor:
+    """A constant with the dtype and on the device of another tensor, copied there once."""
+    if type(like) not in (Tensor, torch.nn.Parameter) or torch.compiler.is_compiling():
+        return table.to(like)
+    key = id(table), like.device, like.dtype
+    if key not in PLACED:
+        PLACED[key] = table.to(like)
+    return PLACED[key]
+
+
+PLACED: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
+''',
+}
+"""Helpers of the einsum backend as they are on the GPU, where each copy of a table would be waited
+for, and more of them."""
 
 
 @dataclass(frozen=True)
