@@ -73,7 +73,7 @@ class Account:
 
 
 def account(plan: Plan, function: str, *arguments: Any) -> Account:
-    """Count what a function of a plan does: ``apply``, ``gradients``, ``input_gradient``, ...
+    """Count what a function of a plan does: ``forward``, ``gradients``, ``input_gradient``, ...
 
     The arguments are those of ``backends.triton.kernels``, with tensors on the meta device.
 
@@ -81,7 +81,7 @@ def account(plan: Plan, function: str, *arguments: Any) -> Account:
     >>> from tannaka.codegen.lower import lower
     >>> plan = lower(Hom(S(8), 2, 2), 4, 4, bias=False)
     >>> x, weight = torch.empty(8, 8, 4, device="meta"), torch.empty(15, 4, 4, device="meta")
-    >>> found = account(plan, "apply", x, weight, None, 8)
+    >>> found = account(plan, "forward", x, weight, None, 8)
     >>> found.returned, found.largest
     (1024, 576)
     """

@@ -43,7 +43,7 @@ def kernels(task: dict[str, Any]) -> list[dict[str, Any]]:
     weight, g = tensor(len(plan.basis), out, into), tensor(2, *[n] * task["l"], out)
     bias = None if plan.bias_basis is None else tensor(len(plan.bias_basis), out)
     counted = [
-        account(plan, "apply", x, weight, bias, n),
+        account(plan, "forward", x, weight, bias, n),
         account(plan, "gradients", x, weight, g, n),
     ]
     found = {}

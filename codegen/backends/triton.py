@@ -88,9 +88,9 @@ def work(plan: Plan) -> dict[str, Work]:
 
 
 def kernels(plan: Plan) -> str:
-    """The source of ``apply(x, weight, bias, n)`` and of three functions for gradients.
+    """The source of ``forward(x, weight, bias, n)`` and of three functions for gradients.
 
-    As ``einsum.kernels``, with Triton kernels before them.
+    As ``einsum.kernels``, with Triton kernels before them; ``KERNELS`` has them for autograd.
     """
     return _text(_Emitter(plan, optional=True))
 
@@ -102,6 +102,7 @@ def ragged_kernels(plan: Plan, kind: int) -> str:
 
 def _text(emitter: _Emitter) -> str:
     plan, functions = emitter.plan, emitter.functions()
+    functions[0] = functions[0].replace("def apply(", "def forward(", 1)
     parts = [text.rstrip() for name, text in PARTS.items() if name in emitter.parts]
     text = "\n\n\n".join([*parts, *emitter.kernels.values(), emitter.text(functions).rstrip()])
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -113,7 +114,7 @@ def _text(emitter: _Emitter) -> str:
 
 KERNELS = registered(
     "{digest}",
-    (apply, gradients, input_gradient, weight_gradient),
+    (forward, gradients, input_gradient, weight_gradient),
     Sizes({plan.inputs}, {plan.outputs}, {len(plan.basis)}, {len(plan.bias_basis or ())}{ragged}),
 )
 """

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from tannaka.codegen.backends.einsum import HELPERS, WIDTH
+from tannaka.codegen.backends.einsum import WIDTH
 from tannaka.codegen.network import Word
 from tannaka.codegen.notation import indices
 from tannaka.codegen.plan import Contract, Embed, Plan, describe
@@ -109,20 +109,22 @@ def finish(parts, sums, rows, count, terms, C, ROWS: tl.constexpr, CHANNELS: tl.
 }
 """What kernels and their calls use; each stands in the text where something uses it."""
 ON_GPU = {
-    "matrix": HELPERS["matrix"]
-    .replace("rows: Tensor", "rows: tuple[tuple[int, ...], ...]")
-    .replace(
-        """\
-    blocks = weight[rows.to(weight.device)]  # (results, features, out, in)
-    results, features, c_out, c_in = blocks.shape
-""",
-        """\
-    each = weight.unbind()  # and no table of rows that would go to the GPU at each call
+    "matrix": '''\
+def mix(weight: Tensor, rows: tuple[tuple[int, ...], ...], *features: Tensor) -> list[Tensor]:
+    """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
+    (c_out, c_in), each = weight.shape[1:], weight.unbind()
     blocks = torch.stack([each[row] for result in rows for row in result])
-    results, features, (c_out, c_in) = len(rows), len(rows[0]), weight.shape[1:]
-    blocks = blocks.view(results, features, c_out, c_in)
-""",
-    ),
+    blocks = blocks.view(len(rows), len(features), c_out, c_in).permute(1, 3, 0, 2)
+    matrix = blocks.reshape(len(features) * c_in, len(rows) * c_out)
+    # As many features at a time as take no more memory than the results.
+    many = max(1, len(rows) * c_out // c_in)
+    mixed = torch.cat(features[:many], dim=-1) @ matrix[: many * c_in]
+    for start in range(many, len(features), many):
+        more = torch.cat(features[start : start + many], dim=-1)
+        block = matrix[start * c_in : (start + many) * c_in]
+        mixed.view(-1, mixed.shape[-1]).addmm_(more.view(-1, more.shape[-1]), block)
+    return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
+''',
     "picked": '''\
 def picked(rows: Tensor, order: tuple[int, ...]) -> Tensor:
     """Rows in another order."""
