@@ -29,13 +29,28 @@ def write_whole(
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.writelines([text] if isinstance(text, str) else text)
             temporary.chmod(mode)
-            temporary.replace(target)
+            _place(temporary, target, overwrite=overwrite)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise type(error)(error.errno, error.strerror, str(path)) from error
     return path
+
+
+def _place(temporary: Path, target: Path, *, overwrite: bool) -> None:
+    """Give a finished file its name, in one step; not over one that has come there since."""
+    if not overwrite:
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            raise
+        except OSError:
+            pass  # a file system without links, where looking before has to do
+        else:
+            temporary.unlink()
+            return
+    temporary.replace(target)
 
 
 def check_writable(path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:

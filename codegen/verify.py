@@ -21,9 +21,10 @@ from typing import Any, Literal, TypeAlias, get_args
 import torch
 from torch import Tensor, nn
 
-from tannaka.category.groups import Group
+from tannaka.category.groups import Group, MatrixGroup
 from tannaka.category.groups import group as find_group
 from tannaka.category.hom import Hom
+from tannaka.category.product import Product
 from tannaka.codegen.check import EquivarianceReport, channels_of, measure
 from tannaka.diagrams.errors import EquivarianceError
 
@@ -65,6 +66,8 @@ class Check:
     arguments: Mapping[str, Any] | None = None
     """The keyword arguments that the module is built with."""
     channels: int | None = None
+    n: int = 5
+    """Which member of a family such as S() the module is checked for."""
     layouts: tuple[Layout, Layout] = ("last", "last")
     batch: Sequence[int] = (2,)
     samples: int = 8
@@ -224,7 +227,15 @@ def _hom(path: Path, name: str, module: nn.Module, check: Check) -> Hom:
             f"{name} in {path} does not name its group and orders: say --group, --in and --out"
         )
     group = find_group(group) if isinstance(group, str) else group
-    return Hom(group, k, l)
+    return Hom(_member(group, check.n), k, l)
+
+
+def _member(group: Group, n: int) -> Group:
+    """The group, or for a family that leaves n open, its member at n."""
+    if isinstance(group, Product):
+        members = (type(factor)(n) if factor.open else factor for factor in group.factors)
+        return Product(tuple(members))
+    return type(group)(n) if isinstance(group, MatrixGroup) and group.open else group
 
 
 def _given(x: Tensor, layout: Layout, batch: int) -> Tensor:

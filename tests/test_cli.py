@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
@@ -606,3 +608,53 @@ def test_the_benchmark_prints_ratios() -> None:
         assert re.search(rf"^  {name} .*\d (µs|ms|s) ", result.output, re.MULTILINE), name
     assert "there is no layer to time" in run("bench", "O(3)", "1", "2").output
     assert "batch must be" in run("bench", "S(3)", "1", "1", "--batch", "0").output
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def browsed(page: Path, script: str, folder: Path, address: str = "") -> str:
+    """The page as a browser has it, after its script and then this one have run."""
+    assert CHROMIUM is not None
+    copy = folder / "browsed.html"
+    copy.write_text(page.read_text().replace("</body>", f"<script>{script}</script></body>"))
+    quiet = ["--no-first-run", "--disable-background-networking", "--disable-sync"]
+    done = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *quiet, "--dump-dom",
+         f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=3000",
+         f"{copy.as_uri()}{address}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )  # fmt: skip
+    # What is shown, without the rows that wait.
+    return re.sub(r'<script type="text/plain".*?</script>', "", done.stdout, flags=re.DOTALL)
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page with")
+def test_the_page_turns_and_finds_in_a_browser(tmp_path: Path) -> None:
+    page = tmp_path / "basis.html"
+    assert run("basis", "S8", "4", "4", "--html", str(page)).exit_code == 0
+    plain = browsed(page, "", tmp_path)
+    assert "rows 0 to 199 of 4,140" in plain
+    assert len(Page(plain).figures) == 200
+    linked = browsed(page, "", tmp_path, "#4139")
+    assert "rows 4,000 to 4,139 of 4,140" in linked
+    assert Page(linked).figures == [str(number) for number in range(4000, 4140)]
+    assert '<figure id="4139" class="sought">' in linked
+    turned = browsed(page, "document.querySelectorAll('nav button')[2].click()", tmp_path)
+    assert Page(turned).figures[0] == "200"
+    words = "field.value = '0 4 | 1 5 | 2 6'; field.dispatchEvent(new Event('input'))"
+    sought = browsed(page, words, tmp_path)
+    wanted = [
+        str(number)
+        for number, diagram in enumerate(tn.Hom(tn.S(8), 4, 4).basis())
+        if "0 4 | 1 5 | 2 6" in str(diagram)
+    ]
+    assert Page(sought).figures == wanted
+    assert f"1 to {len(wanted)} of {len(wanted)} found" in sought
+    row = browsed(page, "field.value = '300'; field.dispatchEvent(new Event('input'))", tmp_path)
+    assert '<figure id="300" class="sought">' in row
+    none = browsed(page, "field.value = 'x y'; field.dispatchEvent(new Event('input'))", tmp_path)
+    assert (Page(none).figures, "none found" in none) == ([], True)

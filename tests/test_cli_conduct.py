@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 import tannaka as tn
 from tannaka.cli import benchmarks, checking, layers, main, spaces
+from tannaka.codegen.files import write_whole
 
 COMMAND = [sys.executable, "-m", "tannaka"]
 # Long, and it writes its file piece by piece.
@@ -321,6 +322,19 @@ def test_files_are_followed_kept_and_never_overwritten_unasked(tmp_path: Path) -
     assert "class S3Linear1To1" in target.read_text()
     assert target.stat().st_mode & 0o777 == 0o600
     assert sorted(tmp_path.iterdir()) == [link, target]
+
+
+def test_a_file_that_comes_in_between_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+
+    def pieces() -> Iterator[str]:
+        target.write_text("theirs")
+        yield "ours"
+
+    with pytest.raises(FileExistsError):
+        write_whole(target, pieces(), overwrite=False)
+    assert target.read_text() == "theirs"
+    assert list(tmp_path.iterdir()) == [target]
 
 
 # What a reader sees

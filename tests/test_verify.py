@@ -148,5 +148,13 @@ def test_a_module_that_returns_something_else_is_said(tmp_path: Path) -> None:
         found(tmp_path, module("(x, x)"), **options)
     with pytest.raises(ValueError, match=r"a tensor of shape \(2, 5, channels\), got \(2, 2\)"):
         found(tmp_path, module("x.sum(-2)"), **options)
-    with pytest.raises(ValueError, match=r"depend on n: take a member"):
-        found(tmp_path, module("x"), **(options | {"group": tn.S()}))
+
+
+def test_a_module_of_a_family_is_checked_for_a_member(tmp_path: Path) -> None:
+    (right,) = found(tmp_path, module("x - x.mean(-2, keepdim=True)"), group=tn.S(), k=1, l=1, n=4)
+    assert right.report is not None
+    assert (right.failure, right.report.group) == ("", tn.S(4))
+    points = module("x.sum(-3, keepdim=True) + x")
+    (both,) = found(tmp_path, points, group=tn.S() * tn.O(3), k=(0, 1), l=(0, 1))
+    assert both.report is not None
+    assert (both.failure, both.report.group) == ("", tn.S(5) * tn.O(3))

@@ -16,8 +16,14 @@ function show(number) {
   const start = page * size;
   const end = Math.min(start + size, cards.length);
   main.innerHTML = cards.slice(start, end).join("");
-  const range = `${(start + 1).toLocaleString("en")} to ${end.toLocaleString("en")} of `;
-  shown.textContent = (end ? range : "") + cards.length.toLocaleString("en");
+  const words = (number) => number.toLocaleString("en");
+  const total = words(cards.length);
+  if (cards === all) {
+    shown.textContent = end ? `rows ${words(start)} to ${words(end - 1)} of ${total}` : "nothing";
+  } else {
+    shown.textContent = end ? `${words(start + 1)} to ${words(end)} of ${total} found` : "none found";
+  }
+  for (const button of [first, before, after, last]) button.hidden = pages === 1;
   first.disabled = before.disabled = page === 0;
   after.disabled = last.disabled = page === pages - 1;
 }

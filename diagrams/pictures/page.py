@@ -50,12 +50,12 @@ def gallery_page(title: str, cards: Iterable[Card], total: int) -> Iterator[str]
         '<nav aria-label="pages" hidden>\n'
         '<input type="search" aria-label="row number, or words to look for" '
         'placeholder="row or words">\n'
-        '<button type="button" aria-label="first page">\u00ab</button>\n'
+        '<div>\n<button type="button" aria-label="first page">\u00ab</button>\n'
         '<button type="button" aria-label="page before">\u2039</button>\n'
         '<output aria-live="polite"></output>\n'
         '<button type="button" aria-label="page after">\u203a</button>\n'
         '<button type="button" aria-label="last page">\u00bb</button>\n'
-        "</nav>\n</header>\n"
+        "</div>\n</nav>\n</header>\n"
     )
     if total > PAGE:
         yield f"<noscript>The first {PAGE} of {total:,}: a script turns the pages.</noscript>\n"
@@ -67,7 +67,7 @@ def gallery_page(title: str, cards: Iterable[Card], total: int) -> Iterator[str]
             yield '</main>\n<script type="text/plain" id="rest">\n'
         yield _figure(number, card)
     if number < 0:
-        yield f'<main data-size="{PAGE}" style="--wide: 220px">\n'
+        yield f'<main data-size="{PAGE}" style="--wide: 250px">\n'
     if number < PAGE:
         yield '</main>\n<script type="text/plain" id="rest">\n'
     yield f"</script>\n<script>\n{script}</script>\n</body>\n</html>\n"
@@ -88,4 +88,4 @@ def _figure(number: int, card: Card) -> str:
 def _width(card: Card) -> int:
     """How wide a column is: as wide as the first picture, and never narrow."""
     found = card.svg.split('width="', 1)
-    return max(220, min(600, round(float(found[1].split('"')[0])) + 40))
+    return max(250, min(600, round(float(found[1].split('"')[0])) + 40))

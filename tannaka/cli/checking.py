@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Load this state dict; default: as built, constant parameters drawn anew.",
 )
+@click.option(
+    "--n",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Which member of a family S().",
+)
 @click.option("--channels", type=click.IntRange(min=1), help="Of the input; default: what it says.")
 @click.option(
     "--layout",

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tannaka.codegen.choose import Lowering, Option
 
 LOWERINGS = ("auto", "factored", "dense", "isotypic")
+BASES = ("auto", "diagram", "orbit")
+DTYPES = ("float64", "float32", "bfloat16", "float16")
 TYPICAL = 64
 """How many inputs at once costs are for, unless told."""
 ROWS = 20
@@ -60,6 +62,8 @@ class Backend(ParamType):
 @click.option("--channels", type=(int, int), default=(1, 1), show_default=True, metavar="IN OUT")
 @click.option("--backend", type=Backend(), default="auto", show_default=True)
 @click.option("--lowering", type=click.Choice(LOWERINGS), help="How it is computed; see explain.")
+@click.option("--basis", type=click.Choice(BASES), help="What the rows of the weight belong to.")
+@click.option("--dtype", type=click.Choice(DTYPES), help="Of parameters, unless they are told.")
 @click.option("--reduce", type=click.Choice(["mean", "sum"]), default="mean", show_default=True)
 @click.option("--bias/--no-bias", default=True, show_default=True)
 @click.option("--name", help="Name of the class; default: made from the group and the orders.")
@@ -74,8 +78,7 @@ def generate(
     output: Path | None,
     as_json: bool,
     force: bool,
-    lowering: str | None,
-    **options: Any,
+    **given: Any,
 ) -> None:
     """Write an equivariant linear layer as one file that needs only its framework.
 
@@ -95,8 +98,7 @@ def generate(
     to_file = output is not None and output != Path("-")
     if output is not None and to_file:
         check_writable(output, overwrite=force)
-    if lowering is not None:
-        options["lowering"] = lowering
+    options = {name: value for name, value in given.items() if value is not None}
     with progress() as tell:
         tell(f"writing the layer of {hom}")
         code = write_layer(hom.group, hom.k, hom.l, *channels, **options)
