@@ -484,7 +484,8 @@ def test_every_command_has_help_with_examples_and_json() -> None:
         text = run(name, "--help").output
         assert "Example" in text, name
         assert "--json" in text, name
-        # Printed as it stands, not run together.
+        # Each example stands in its line.
+        assert re.search(r"^ +(Example: )?tannaka ", text, re.MULTILINE), name
         assert max(map(len, text.splitlines())) <= 100, name
 
 

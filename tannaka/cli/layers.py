@@ -48,6 +48,12 @@ class Backend(ParamType):
             self.fail(str(error), param, ctx)
         return value
 
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """All names, in the help."""
+        from tannaka.codegen.backends import ALONE
+
+        return f"[{'|'.join(('auto', *ALONE))}]"
+
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
