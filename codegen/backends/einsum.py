@@ -250,9 +250,8 @@ class Emitter:
         bias = "" if plan.bias_basis is None else " bias: Tensor,"
         if self.optional:
             bias = " bias: Tensor | None,"
-        ratio = "" if self.ragged is None else ", ratio: Tensor"
         head = [
-            f"def apply(x: Tensor, weight: Tensor,{bias} n: {self._n}{ratio}) -> Tensor:",
+            f"def apply(x: Tensor, weight: Tensor,{bias} {self._sized}) -> Tensor:",
             f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""',
         ]
         return self._function(head, "x", len(plan.inputs), body, result)
@@ -276,21 +275,23 @@ class Emitter:
             (True, False): "Tensor",
             (False, True): "tuple[Tensor, Tensor | None]",
         }[of_input, of_parameters]
-        signature = f"def {name}({', '.join(arguments)}, g: Tensor, n: {self._n}) -> {returned}:"
+        signature = f"def {name}({', '.join(arguments)}, g: Tensor, {self._sized}) -> {returned}:"
         head = (
             [signature]
             if len(signature) <= WIDTH
             else [
                 f"def {name}(",
-                f"    {', '.join(arguments)}, g: Tensor, n: {self._n}",
+                f"    {', '.join(arguments)}, g: Tensor, {self._sized}",
                 f") -> {returned}:",
             ]
         )
         return self._function(head, "g", len(plan.outputs), body, ", ".join(results))
 
     @property
-    def _n(self) -> str:
-        return "int" if self.plan.types == 1 else "tuple[int, ...]"
+    def _sized(self) -> str:
+        """The last arguments of all functions."""
+        sizes = "int" if self.plan.types == 1 else "tuple[int, ...]"
+        return f"n: {sizes}{', ratio: Tensor' if self.ragged is not None else ''}"
 
     def _function(
         self, head: list[str], given: str, order: int, body: list[str], result: str
@@ -443,11 +444,15 @@ class Emitter:
             over = f"({', '.join(dims)})" if len(dims) > 1 else dims[0]
             view = f"({view})" if " / " in view else view
             view += f".{'mean' if step.mean else 'sum'}({over})"
+        yield f"{step.out} = {self._rescaled(view, step, word)}"
+
+    def _rescaled(self, source: str, step: Contract | Embed, word: Word) -> str:
+        """A tensor with its means taken over the entries that each input has."""
         types = dict(zip(step.labels, word, strict=True))
         if power := sum(types[index] == self.ragged for index in step.averaged):
             self.helpers.add("scaled")
-            view = f"scaled({view}, ratio, {power})"
-        yield f"{step.out} = {view}"
+            return f"scaled({source}, ratio, {power})"
+        return source
 
     def _divided(
         self, source: str, averaged: Iterable[int], labels: tuple[int, ...], word: Word
@@ -558,6 +563,7 @@ class Emitter:
             places = ["None" if i in repeated else ":" for i in range(_width(local))]
             source += f"[..., {', '.join(places)}, :]"
         source = self._divided(source, step.averaged, step.labels, word)
+        source = self._rescaled(source, step, word)
         for way, view in views:
             yield f"{self._diagonal(view, local)}.{way}_({source})"
 
