@@ -395,13 +395,16 @@ def test_generate_then_verify(tmp_path: Path) -> None:
     spoiled = run("verify", str(target))
     assert spoiled.exit_code == 1
     assert "not equivariant: worst in sample" in spoiled.output
-    assert re.search(r"the permutation of 0..5 with images \d( \d){5}\n", spoiled.output)
+    images = re.search(r"the permutation of 0..5 with images (\d(?: \d){5})\n", spoiled.output)
     printed = run("verify", str(target), "--json")
     assert printed.exit_code == 1
     worst = json.loads(printed.stdout)["checks"][0]["worst"]
     assert worst["input_shape"] == [2, 6, 6, 3]
-    element = np.array(worst["element"])
-    assert_array_equal(element @ element.T, np.eye(6))
+    # Multiplying by it moves what stands at j to the image of j.
+    moved = np.empty(6)
+    assert images is not None
+    moved[[int(word) for word in images[1].split()]] = np.arange(6)
+    assert_array_equal(np.array(worst["element"]) @ np.arange(6), moved)
 
 
 def test_verify_checks_files_of_others(tmp_path: Path) -> None:

@@ -97,8 +97,6 @@ def _end(error: BaseException) -> NoReturn:
     if os.environ.get("TANNAKA_TRACEBACK") and isinstance(error, Exception):
         raise error
     code, line = _verdict(error)
-    if isinstance(error, _ClosedError | OSError):
-        _discard_output()
     if line:
         try:
             before = click.style("Error:", fg="red", bold=True)
@@ -158,17 +156,6 @@ def _closed_pipes() -> Iterator[None]:
         yield
     except BrokenPipeError as error:
         raise _ClosedError from error
-
-
-def _discard_output() -> None:
-    """Send what is still to be written nowhere, or Python would fail to write it once more."""
-    try:
-        number = sys.stdout.fileno()
-    except (OSError, ValueError):
-        return  # not a file: a test's
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
 
 
 @contextmanager
