@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,9 @@ from tannaka.category.functor import MAX_BYTES
 from tannaka.category.groups import Group
 from tannaka.category.groups import group as find_group
 from tannaka.category.hom import Hom
-from tannaka.codegen.build import load_module
 from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import natural
-from tannaka.diagrams.errors import EquivarianceError, SizeError, TannakaError
+from tannaka.diagrams.errors import EquivarianceError, SizeError
 
 TOLERANCE = {
     torch.float64: 1e-10,
@@ -57,6 +55,13 @@ class EquivarianceReport:
     """The group element of the worst sample: a matrix, or one for each factor of a product."""
     samples: int
     seed: int
+    sample: int
+    """The number of the worst sample: the same seed draws its element and its input again."""
+    shape: tuple[int, ...]
+    """The shape of the inputs, of standard normal entries."""
+    entry: tuple[int, ...]
+    """Where f(g x) and g f(x) differ most in the worst sample, and the two entries there."""
+    entries: tuple[float, float]
     control: float | None
     """The error of a spoiled twin of f, which must exceed the tolerance; None where every linear
     map V^k -> V^l commutes with the group, so that there is nothing to tell apart."""
@@ -123,44 +128,6 @@ def assert_equivariant(
     return report
 
 
-def check_file(path: Path) -> list[tuple[str, EquivarianceReport]]:
-    """Run a generated file and check each of its layers, in float64 and in float32.
-
-    Raises EquivarianceError at the first that fails, ValueError where the file does not run or
-    holds no layer that names its group and orders.
-    """
-    try:
-        file = load_module(path.read_text(encoding="utf-8"), path.stem)
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from error
-    layers = [
-        value
-        for value in vars(file).values()
-        if isinstance(value, type)
-        and issubclass(value, nn.Module)
-        and value.__module__ == file.__name__
-        and hasattr(value, "group")
-    ]
-    if not layers:
-        raise ValueError(f"{path} holds no layer that names its group and orders")
-    reports = []
-    for layer in layers:
-        for dtype in (torch.float64, torch.float32):
-            module = layer(dtype=dtype)
-            for parameter in module.parameters():
-                nn.init.normal_(parameter)  # so that a bias that starts at zero is tested too
-            allow_zero = _hom(module, None, None, None).dimension == 0
-            try:
-                report = assert_equivariant(module, allow_zero=allow_zero)
-            except TannakaError:
-                raise
-            except Exception as error:
-                why = f"{type(error).__name__}: {error}"
-                raise ValueError(f"{layer.__name__} in {path} does not run: {why}") from error
-            reports.append((layer.__name__, report))
-    return reports
-
-
 def measure(
     f: Callable[[Tensor], Tensor],
     group: Group | str | None = None,
@@ -187,7 +154,7 @@ def measure(
             raise ValueError(f"there is no standard tolerance for {dtype!r}: name one")
         tolerance = TOLERANCE[dtype]
     samples = natural("samples", samples, least=1, what="a number of group elements")
-    channels = _in_channels(f) if in_channels is None else in_channels
+    channels = channels_of(f) if in_channels is None else in_channels
     channels = natural("in_channels", channels, least=1, what="a number of channels")
     if not isinstance(batch_shape, Sequence):
         raise TypeError(f"batch_shape must be a tuple of sizes such as (2,), got {batch_shape!r}")
@@ -207,7 +174,8 @@ def measure(
         return _output(y, hom, tuple(batch_shape))
 
     everything = hom.dimension == prod((*hom.group.shape(hom.k), *hom.group.shape(hom.l)))
-    worst, worst_element, control = -1.0, None, 0.0
+    worst, control = -1.0, 0.0
+    found: dict[str, Any] = {}
     for sample in range(samples):
         # Drawn in the dtype of f, so that rounding the input is not counted as an error of f.
         x = torch.from_numpy(rng.standard_normal(shape)).to(dtype).double().numpy()
@@ -219,7 +187,13 @@ def measure(
         wanted = hom.group.act(g, y, hom.l)
         error = float(np.abs(moved - wanted).max(initial=0)) / (size or 1.0)
         if error > worst:
-            worst, worst_element = error, g
+            worst = error
+            place = (
+                np.unravel_index(int(np.abs(moved - wanted).argmax()), y.shape) if y.size else ()
+            )
+            entries = (float(moved[place]), float(wanted[place])) if y.size else (0.0, 0.0)
+            entry = tuple(map(int, place))
+            found = {"element": g, "sample": sample, "entry": entry, "entries": entries}
         # The twin f + h, for a random linear map h of the size of f, which does not commute.
         h = _random_map(rng, hom, y.shape[-1], size or 1.0)
         twin, turned = h(hom.group.act(g, x, hom.k)), hom.group.act(g, h(x), hom.l)
@@ -237,10 +211,11 @@ def measure(
         error=worst,
         tolerance=tolerance,
         dtype=dtype,
-        element=worst_element,
         samples=samples,
         seed=seed,
         control=None if everything else control,
+        shape=shape,
+        **found,
     )
 
 
@@ -257,7 +232,7 @@ def _hom(f: object, group: Group | str | None, k: Any, l: Any) -> Hom:
     return Hom(find_group(group) if isinstance(group, str) else group, k, l)
 
 
-def _in_channels(f: object) -> int:
+def channels_of(f: object) -> int:
     """The channels that f takes: its own, else those of its first submodule that names them."""
     for module in f.modules() if isinstance(f, nn.Module) else (f,):
         for name in ("in_channels", "in_features"):
