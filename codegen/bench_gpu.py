@@ -8,6 +8,7 @@ anything that is not in the table.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -179,11 +180,12 @@ Written by `tannaka bench --gpu`, **counted, not measured**: no GPU was at hand.
 
 Every launch of a layer and of its backward pass is noted on the meta device, with the bytes of its
 arguments, each tensor once, and its multiplications and additions. The least time of a launch is that
-of its bytes at {gpu.bandwidth / 1e12:.2f} TB/s or of its operations at the rate of the
-precision, whichever is longer ({gpu.name}, by its data sheet); a launch takes a few microseconds more.
-The **floor** reads the input and writes the output once; no code can do without a second reading of
-the input, so three passes over tensors of that size are 1.5 times the floor. Temporary memory is what
-is held at most beside arguments and results, and the largest single tensor, in outputs.
+of its bytes at {gpu.bandwidth / 1e12:.2f} TB/s or of its operations at the rate of the precision, whichever is
+longer ({gpu.name}, by its data sheet); a launch takes a few microseconds more.
+The **floor** reads the input and writes the output once. What does not fit the cache is read twice, for
+every output depends on sums of all of the input: three passes, 1.5 times the floor where input and
+output are of one size. Temporary memory is what is held at most beside arguments and results, and the
+largest single tensor, in outputs.
 """
     yield "## All layers\n"
     head = (
@@ -413,3 +415,27 @@ def on_gpu(call: Callable[[], object]) -> float:
     milliseconds = do_bench(call, return_mode="median")
     assert isinstance(milliseconds, float)
     return milliseconds / 1e3
+
+
+def as_json(found: Sequence[Counted | Measured]) -> str:
+    """The figures, in seconds, bytes and operations."""
+    return json.dumps([_figures(one) for one in found], indent=1)
+
+
+def _figures(one: Counted | Measured) -> dict[str, Any]:
+    known: dict[str, Any] = {"layer": str(one.case), "precision": one.precision.name}
+    known |= {"floor": one.floor, "floor with backward": one.floor_both}
+    if isinstance(one, Measured):
+        return known | {"three passes": one.three, "seconds": one.times}
+    for title, found in (("forward", one.forward), ("backward", one.backward)):
+        known[title] = [
+            {
+                "kernel" if launch.kernel else "operation": launch.name,
+                "reads": launch.reads,
+                "writes": launch.writes,
+                "operations": launch.flops,
+                "least": one.least(launch),
+            }
+            for launch in found.launches
+        ]
+    return known

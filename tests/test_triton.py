@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -217,6 +219,17 @@ def test_groups_are_the_steps_in_an_order_that_runs(name: str) -> None:
 def test_the_text_is_the_same_each_time() -> None:
     plan = optimise(lower(tn.Hom(tn.S(4), 2, 2), 3, 5))
     assert kernels(plan) == kernels(plan)
+
+
+@pytest.mark.parametrize(
+    ("group", "k", "l"), [(tn.S(9), 2, 2), (tn.Sp(4), 2, 2), (tn.S(4) * tn.O(3), (0, 1), (1, 0))]
+)
+def test_the_text_is_meant_to_be_read(
+    golden: Callable[[str, str], None], group: tn.Group, k: Any, l: Any
+) -> None:
+    plan = optimise(lower(tn.Hom(group, k, l), 16, 32))
+    name = re.sub(r"\W", "", f"{group}_{k}_{l}".replace("*", "x"))
+    golden(f"triton_{name}.py", kernels(plan))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

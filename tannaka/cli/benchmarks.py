@@ -40,6 +40,7 @@ from tannaka.cli.output import Progress, progress
 @click.option("--hom", is_flag=True, help="Time Hom spaces against linear algebra, not layers.")
 @click.option("--graphs", is_flag=True, help="Time automorphism groups of graphs and their layers.")
 @click.option("--lowerings", is_flag=True, help="Time the ways among which layers choose.")
+@click.option("--gpu", is_flag=True, help="Time Triton kernels; without a GPU, count their work.")
 @click.option("--emlp", envvar="TANNAKA_EMLP", help="A Python interpreter with EMLP, for --hom.")
 def bench(
     group: Any,
@@ -60,6 +61,7 @@ def bench(
     hom: bool,
     graphs: bool,
     lowerings: bool,
+    gpu: bool,
     emlp: str | None,
 ) -> None:
     """Time the layer GROUP K L against other ways to compute it; without arguments, a set of layers.
@@ -76,12 +78,18 @@ def bench(
     Burnside's lemma, exhaustive search, and a dense weight whose entries are tied.
     With --lowerings: what layers lose that choose how they are computed, over a grid of them, and
     the constants of the model that chooses, fitted again: seven minutes, --quick half a minute.
+    With --gpu: layers in Triton kernels against the same and other rivals on the GPU. Where there
+    is none, the bytes and products of each kernel, and the least time that they take.
 
     Example: tannaka bench "S(64)" 2 2 --channels 32
     """
     named = group is not None
     flags = {"--diagrams": diagrams, "--hom": hom, "--graphs": graphs}
     others = [flag for flag, given in flags.items() if given]
+    if gpu and (others or lowerings or full):
+        raise click.UsageError(
+            "--gpu goes with none of --diagrams, --hom, --graphs, --lowerings, --full"
+        )
     printed = json_file == Path("-")
     files = [path for path in (json_file, markdown) if path is not None]
     wrong = _wrong(named and (k is None or l is None), named, others, quick, full, lowerings, files)
@@ -106,6 +114,11 @@ def bench(
         # What was measured for minutes must not be lost.
         for path in files[printed:]:
             check_writable(path, overwrite=force)
+        if gpu:
+            _bench_gpu(
+                (group, k, l, channels) if named else None, quick, Output(json_file, markdown, tell)
+            )
+            return
         # The profiler, which counts memory, would tell when it starts and stops.
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")
         with needing("tannaka bench"):
@@ -244,6 +257,34 @@ def _bench_lowerings(cases: list[Any], machine: list[str], seconds: float, out: 
         lambda: calibration_report.as_json(machine, timings),
         lambda: calibration_report.markdown(machine, timings, command=_command()),
     )
+
+
+def _bench_gpu(named: Any, quick: bool, out: Output) -> None:
+    from tannaka.diagrams.errors import needing
+
+    with needing("tannaka bench --gpu"):
+        import torch
+
+        import_module("triton")
+        from tannaka.codegen import bench_gpu, triton_ops
+    cases = [bench_gpu.Case(*named)] if named else bench_gpu.grid()
+    cases = cases[4:5] if quick else cases
+    pairs = [(case, precision) for case in cases for precision in bench_gpu.PRECISIONS]
+    found: list[Any] = []
+    if torch.cuda.is_available() and not triton_ops.interpreted():
+        for case, precision in pairs:
+            measured = bench_gpu.measure(case, precision, bench_gpu.on_gpu, progress=out.tell)
+            found.append(measured)
+        lines = list(bench_gpu.measured_page(torch.cuda.get_device_name(), found))
+    else:
+        reason = "Triton interprets" if torch.cuda.is_available() else "PyTorch sees no GPU"
+        click.echo(f"{reason}: nothing is timed, and the work of each kernel counted", err=True)
+        for case, precision in pairs:
+            out.tell(f"{case}, {precision.name}")
+            found.append(bench_gpu.count(case, precision))
+        lines = list(bench_gpu.counted_page(found))
+    out.say("\n".join(lines))
+    out.write(lambda: bench_gpu.as_json(found), lambda: "\n".join(lines) + "\n")
 
 
 def _told(tell: Progress, prefix: str, line: str) -> None:
