@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tannaka.category import functor
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
-from tannaka.codegen.autograd import Kernels, layer, seeing
+from tannaka.codegen.autograd import Kernels, casting, layer, matched, ready, seeing
 from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.backends import einsum, triton
 from tannaka.codegen.build import build
@@ -30,7 +30,7 @@ from tannaka.codegen.choose import (
     plan_layer,
     schedule,
 )
-from tannaka.codegen.execute import casting, kernel, matched
+from tannaka.codegen.execute import kernel
 from tannaka.codegen.explain import SHOWN, Explanation, explanation
 from tannaka.codegen.network import sizes as network_sizes
 from tannaka.codegen.network import word
@@ -526,11 +526,7 @@ def _kernels(source: str, under_vmap: Callable[[], Kernels] | None = None) -> Ke
 def _run(kernels: Kernels, x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
     """Apply a factored plan, in the dtype that autocast is set to."""
     *bias, n = rest
-    x, weight = matched(x, weight)
-    vector = bias[0] if bias else None
-    if vector is not None and vector.dtype != x.dtype:
-        vector = vector.to(x.dtype)
-    return layer((kernels, n), x, weight, vector)
+    return layer((kernels, n), *ready(x, weight, bias[0] if bias else None))
 
 
 def _text(state: Any) -> str | None:

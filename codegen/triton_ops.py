@@ -43,7 +43,7 @@ class Sizes:
         return shape
 
 
-def check() -> None:
+def require_gpu() -> None:
     """Raise BackendError where no kernel could run."""
     try:
         import_module("triton")

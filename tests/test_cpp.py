@@ -22,7 +22,7 @@ from torch import Tensor
 import tannaka as tn
 from tannaka.category.groups import Group
 from tannaka.codegen import native
-from tannaka.codegen.autograd import layer
+from tannaka.codegen.autograd import layer, ready
 from tannaka.codegen.backends import cpp
 from tannaka.codegen.interpret import interpret
 from tannaka.codegen.lower import lower
@@ -68,7 +68,7 @@ def kernel_of(plan: Plan) -> Callable[..., Tensor]:
 
     def apply(x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
         *bias, n = rest
-        return layer((kernels, n), *native.ready(x, weight, bias[0] if bias else None))
+        return layer((kernels, n), *ready(x, weight, bias[0] if bias else None))
 
     return apply
 

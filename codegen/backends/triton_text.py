@@ -12,9 +12,9 @@ from tannaka.codegen.notation import indices
 from tannaka.codegen.plan import Contract, Embed, Plan, describe
 
 HEADER = """\
-from tannaka.codegen.triton_ops import Sizes, check, registered
+from tannaka.codegen.triton_ops import Sizes, registered, require_gpu
 
-check()
+require_gpu()
 import os
 from collections.abc import Callable
 from typing import Any

@@ -1,6 +1,6 @@
-from tannaka.codegen.triton_ops import Sizes, check, registered
+from tannaka.codegen.triton_ops import Sizes, registered, require_gpu
 
-check()
+require_gpu()
 import os
 from collections.abc import Callable
 from typing import Any
