@@ -15,9 +15,10 @@ Three kinds of kernel do what takes time, for every group whose plans have these
 Sums of tensors of an order above four, Levi-Civita symbols, and all that is of lower order than
 input and output are PyTorch's.
 
-No program writes where another does, so that results are the same in every run with the same tiles.
-Positions are counted in 64 bits. Products are summed in float32, or float64 where input and weight
-are that.
+Programs that read the same positions, for other channels, follow one another, so that they find them
+in the cache. No program writes where another does, so that results are the same in every run with the
+same tiles. Positions are counted in 64 bits where 32 may not be enough. Products are summed in
+float32, or float64 where input and weight are that.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tannaka.codegen.backends.einsum import Emitter
+from tannaka.codegen.backends.einsum import WIDTH, Emitter
 from tannaka.codegen.backends.triton_text import (
     HEADER,
     ON_GPU,
@@ -172,7 +173,7 @@ class _Emitter(Emitter):
         yield from (f"programs *= {blocks}" for blocks in launched)
         yield from listed(
             f"wrap_triton({self._sweeper(group, axes)})"
-            f'[lambda tile: (programs, triton.cdiv({channels}, tile["CHANNELS"]))](',
+            f'[lambda tile: (programs * triton.cdiv({channels}, tile["CHANNELS"]),)](',
             [
                 *(
                     source,
@@ -213,7 +214,13 @@ class _Emitter(Emitter):
         body: list[str] = []
         for s, step in enumerate(group.steps):
             body += described(step, axes, self.plan, f"p{s}", "x", ", in parts")
-        body += ["SUM: tl.constexpr = p0.dtype.element_ty", "batch = tl.program_id(0)"]
+        span = f"tl.arange(0, CHANNELS){along(order + 1, order + 2)}"
+        body += [
+            "SUM: tl.constexpr = p0.dtype.element_ty",
+            "batch, c_blocks = tl.program_id(0), tl.cdiv(C, CHANNELS)",
+            f"c = batch % c_blocks * CHANNELS + {span}",
+            "batch = batch // c_blocks",
+        ]
         for letter in reversed(axes.letters):
             block = "STRIP" if letter == last else blocks[letter]
             body += [
@@ -226,8 +233,6 @@ class _Emitter(Emitter):
         for axis, letter in enumerate(axes.letters[:-1], start=1):
             span = f"tl.arange(0, {blocks[letter]}){along(axis, order + 2)}"
             body.append(f"{letter} = {letter}_block * {blocks[letter]} + {span}")
-        span = f"tl.arange(0, CHANNELS){along(order + 1, order + 2)}"
-        body.append(f"c = tl.program_id(1) * CHANNELS + {span}")
         inside = ["(batch < items)", *(f"({i} < {axes.sizes[i]})" for i in axes.letters)]
         span = f"tl.arange(0, {blocks[last]}){along(order, order + 2)}"
         loop = [
@@ -322,7 +327,7 @@ class _Emitter(Emitter):
         self.parts |= {"precision", "wide"}
         yield from listed(
             f"wrap_triton({kernel})[\n"
-            f'    lambda tile: (triton.cdiv(rows, tile["ROWS"]), triton.cdiv({c_out}, tile["OUT"]))\n'
+            f'    lambda tile: (triton.cdiv(rows, tile["ROWS"]) * triton.cdiv({c_out}, tile["OUT"]),)\n'
             "](",
             [
                 *(y, *given, weight, "rows", *self._sizes(word), c_in, c_out),
@@ -345,8 +350,9 @@ class _Emitter(Emitter):
         body += [
             "SUM: tl.constexpr = tl.float64 if y.dtype.element_ty == tl.float64 else tl.float32",
             "INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32",
-            "r = tl.program_id(0).to(INDEX) * ROWS + tl.arange(0, ROWS)",
-            "o = tl.program_id(1) * OUT + tl.arange(0, OUT)",
+            "program, o_blocks = tl.program_id(0), tl.cdiv(C_OUT, OUT)",
+            "r = (program // o_blocks).to(INDEX) * ROWS + tl.arange(0, ROWS)",
+            "o = program % o_blocks * OUT + tl.arange(0, OUT)",
             *axes.positions(pair),
             "total = tl.zeros((ROWS, OUT), SUM)",
         ]
@@ -508,14 +514,16 @@ class _Emitter(Emitter):
             pair,
         )
         c_out, c_in = f"{named[0]}.shape[-1]", f"{source}.shape[-1]"
+        factors = [
+            "parts",
+            f'triton.cdiv({c_out}, tile["OUT"])',
+            f'triton.cdiv({c_in}, tile["IN"])',
+        ]
+        blocks = f"    lambda tile: ({' * '.join(factors)},)"
+        if len(blocks) > WIDTH - 4:
+            blocks = f"    lambda tile: (\n        {' * '.join(factors)},\n    )"
         yield from listed(
-            f"wrap_triton({kernel})[\n"
-            "    lambda tile: (\n"
-            "        parts,\n"
-            f'        triton.cdiv({c_out}, tile["OUT"]),\n'
-            f'        triton.cdiv({c_in}, tile["IN"]),\n'
-            "    )\n"
-            "](",
+            f"wrap_triton({kernel})[\n{blocks}\n](",
             [
                 *(f"{made}[{start + row}]" for _, _, row in every),
                 *(one for name in named for one in (name, f"{name}_stride")),
@@ -543,9 +551,11 @@ class _Emitter(Emitter):
         body += [
             "SUM: tl.constexpr = p0.dtype.element_ty",
             "INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32",
-            "part = tl.program_id(0).to(INDEX)",
-            "o = tl.program_id(1) * OUT + tl.arange(0, OUT)",
-            "c = tl.program_id(2) * IN + tl.arange(0, IN)",
+            "c_blocks, o_blocks = tl.cdiv(C_IN, IN), tl.cdiv(C_OUT, OUT)",
+            "part = tl.program_id(0)",
+            "c = part % c_blocks * IN + tl.arange(0, IN)",
+            "o = part // c_blocks % o_blocks * OUT + tl.arange(0, OUT)",
+            "part = (part // (c_blocks * o_blocks)).to(INDEX)",
             *(f"s{s} = tl.zeros((OUT, IN), SUM)" for s in range(count)),
             *([_HALVED] if pair else []),
         ]

@@ -109,7 +109,9 @@ def sweep_0(
 ):
     # p0[j] = sum over i of x[ij], in parts
     SUM: tl.constexpr = p0.dtype.element_ty
-    batch = tl.program_id(0)
+    batch, c_blocks = tl.program_id(0), tl.cdiv(C, CHANNELS)
+    c = batch % c_blocks * CHANNELS + tl.arange(0, CHANNELS)[None, None, None, :]
+    batch = batch // c_blocks
     j_blocks = tl.cdiv(n1, STRIP)
     j_block = batch % j_blocks
     batch = batch // j_blocks
@@ -118,7 +120,6 @@ def sweep_0(
     batch = batch // i_blocks
     batch = batch.to(tl.int64) * ITEMS + tl.arange(0, ITEMS)[:, None, None, None]
     i = i_block * I_BLOCK + tl.arange(0, I_BLOCK)[None, :, None, None]
-    c = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)[None, None, None, :]
     for start in range(0, STRIP, J_BLOCK):
         j = j_block * STRIP + start + tl.arange(0, J_BLOCK)[None, None, :, None]
         inside = (batch < items) & (i < n0) & (j < n1) & (c < C)
@@ -169,8 +170,9 @@ def tile_0(
     # y[ij] += t0[i]
     SUM: tl.constexpr = tl.float64 if y.dtype.element_ty == tl.float64 else tl.float32
     INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32
-    r = tl.program_id(0).to(INDEX) * ROWS + tl.arange(0, ROWS)
-    o = tl.program_id(1) * OUT + tl.arange(0, OUT)
+    program, o_blocks = tl.program_id(0), tl.cdiv(C_OUT, OUT)
+    r = (program // o_blocks).to(INDEX) * ROWS + tl.arange(0, ROWS)
+    o = program % o_blocks * OUT + tl.arange(0, OUT)
     batch = r
     j = batch % n0
     batch = batch // n0
@@ -220,7 +222,9 @@ def sweep_1(
 ):
     # p0[i] = sum over j of x[ij], in parts
     SUM: tl.constexpr = p0.dtype.element_ty
-    batch = tl.program_id(0)
+    batch, c_blocks = tl.program_id(0), tl.cdiv(C, CHANNELS)
+    c = batch % c_blocks * CHANNELS + tl.arange(0, CHANNELS)[None, None, None, :]
+    batch = batch // c_blocks
     j_blocks = tl.cdiv(n0, STRIP)
     j_block = batch % j_blocks
     batch = batch // j_blocks
@@ -229,7 +233,6 @@ def sweep_1(
     batch = batch // i_blocks
     batch = batch.to(tl.int64) * ITEMS + tl.arange(0, ITEMS)[:, None, None, None]
     i = i_block * I_BLOCK + tl.arange(0, I_BLOCK)[None, :, None, None]
-    c = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)[None, None, None, :]
     s0 = tl.zeros((ITEMS, I_BLOCK, 1, CHANNELS), SUM)
     for start in range(0, STRIP, J_BLOCK):
         j = j_block * STRIP + start + tl.arange(0, J_BLOCK)[None, None, :, None]
@@ -269,9 +272,11 @@ def outer_0(
     # p0[oc] = sum over ij of g0[jio] x[ijc], in parts
     SUM: tl.constexpr = p0.dtype.element_ty
     INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32
-    part = tl.program_id(0).to(INDEX)
-    o = tl.program_id(1) * OUT + tl.arange(0, OUT)
-    c = tl.program_id(2) * IN + tl.arange(0, IN)
+    c_blocks, o_blocks = tl.cdiv(C_IN, IN), tl.cdiv(C_OUT, OUT)
+    part = tl.program_id(0)
+    c = part % c_blocks * IN + tl.arange(0, IN)
+    o = part // c_blocks % o_blocks * OUT + tl.arange(0, OUT)
+    part = (part // (c_blocks * o_blocks)).to(INDEX)
     s0 = tl.zeros((OUT, IN), SUM)
     for start in range(0, LENGTH, ROWS):
         r = part * LENGTH + start + tl.arange(0, ROWS)
@@ -326,8 +331,9 @@ def tile_1(
     # y[ij] += t0[j] / n
     SUM: tl.constexpr = tl.float64 if y.dtype.element_ty == tl.float64 else tl.float32
     INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32
-    r = tl.program_id(0).to(INDEX) * ROWS + tl.arange(0, ROWS)
-    o = tl.program_id(1) * OUT + tl.arange(0, OUT)
+    program, o_blocks = tl.program_id(0), tl.cdiv(C_OUT, OUT)
+    r = (program // o_blocks).to(INDEX) * ROWS + tl.arange(0, ROWS)
+    o = program % o_blocks * OUT + tl.arange(0, OUT)
     batch = r
     j = batch % n1
     batch = batch // n1
@@ -387,7 +393,7 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: tuple[int, ...]) 
     programs = triton.cdiv(batch.numel(), items)
     programs *= triton.cdiv(n[0], i_block)
     programs *= triton.cdiv(n[1], strip)
-    wrap_triton(sweep_0)[lambda tile: (programs, triton.cdiv(x.shape[-1], tile["CHANNELS"]))](
+    wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
         x, x_stride, p0, batch.numel(), n[0], n[1], x.shape[-1], items, i_block, j_block, strip
     )
     c0 = x.new_empty((*batch, n[1], x.shape[-1]))
@@ -403,7 +409,7 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: tuple[int, ...]) 
     m0 = x.new_empty((*batch, n[1], n[0], weight.shape[1]))
     rows = m0.numel() // weight.shape[1]
     wrap_triton(tile_0)[
-        lambda tile: (triton.cdiv(rows, tile["ROWS"]), triton.cdiv(weight.shape[1], tile["OUT"]))
+        lambda tile: (triton.cdiv(rows, tile["ROWS"]) * triton.cdiv(weight.shape[1], tile["OUT"]),)
     ](
         m0,
         x,
@@ -437,7 +443,7 @@ def gradients(
     programs = triton.cdiv(batch.numel(), items)
     programs *= triton.cdiv(n[0], i_block)
     programs *= triton.cdiv(n[1], strip)
-    wrap_triton(sweep_0)[lambda tile: (programs, triton.cdiv(x.shape[-1], tile["CHANNELS"]))](
+    wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
         x, x_stride, p0, batch.numel(), n[0], n[1], x.shape[-1], items, i_block, j_block, strip
     )
     c0 = x.new_empty((*batch, n[1], x.shape[-1]))
@@ -455,7 +461,7 @@ def gradients(
     programs = triton.cdiv(batch.numel(), items)
     programs *= triton.cdiv(n[1], i_block)
     programs *= triton.cdiv(n[0], strip)
-    wrap_triton(sweep_1)[lambda tile: (programs, triton.cdiv(g.shape[-1], tile["CHANNELS"]))](
+    wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
         g, g_stride, p0, batch.numel(), n[0], n[1], g.shape[-1], items, i_block, j_block, strip
     )
     d_m1 = g.new_empty((*batch, n[1], g.shape[-1]))
@@ -473,9 +479,7 @@ def gradients(
     w1 = summed_in(x, 1, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
-            parts,
-            triton.cdiv(g.shape[-1], tile["OUT"]),
-            triton.cdiv(x.shape[-1], tile["IN"]),
+            parts * triton.cdiv(g.shape[-1], tile["OUT"]) * triton.cdiv(x.shape[-1], tile["IN"]),
         )
     ](
         w1[0],
@@ -498,7 +502,7 @@ def gradients(
     d_x = g.new_empty((*batch, n[0], n[1], turned.shape[1]))
     rows = d_x.numel() // turned.shape[1]
     wrap_triton(tile_1)[
-        lambda tile: (triton.cdiv(rows, tile["ROWS"]), triton.cdiv(turned.shape[1], tile["OUT"]))
+        lambda tile: (triton.cdiv(rows, tile["ROWS"]) * triton.cdiv(turned.shape[1], tile["OUT"]),)
     ](
         d_x,
         g,
@@ -532,7 +536,7 @@ def input_gradient(weight: Tensor, g: Tensor, n: tuple[int, ...]) -> Tensor:
     programs = triton.cdiv(batch.numel(), items)
     programs *= triton.cdiv(n[1], i_block)
     programs *= triton.cdiv(n[0], strip)
-    wrap_triton(sweep_1)[lambda tile: (programs, triton.cdiv(g.shape[-1], tile["CHANNELS"]))](
+    wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
         g, g_stride, p0, batch.numel(), n[0], n[1], g.shape[-1], items, i_block, j_block, strip
     )
     d_m1 = g.new_empty((*batch, n[1], g.shape[-1]))
@@ -548,7 +552,7 @@ def input_gradient(weight: Tensor, g: Tensor, n: tuple[int, ...]) -> Tensor:
     d_x = g.new_empty((*batch, n[0], n[1], turned.shape[1]))
     rows = d_x.numel() // turned.shape[1]
     wrap_triton(tile_1)[
-        lambda tile: (triton.cdiv(rows, tile["ROWS"]), triton.cdiv(turned.shape[1], tile["OUT"]))
+        lambda tile: (triton.cdiv(rows, tile["ROWS"]) * triton.cdiv(turned.shape[1], tile["OUT"]),)
     ](
         d_x,
         g,
@@ -579,7 +583,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
     programs = triton.cdiv(batch.numel(), items)
     programs *= triton.cdiv(n[0], i_block)
     programs *= triton.cdiv(n[1], strip)
-    wrap_triton(sweep_0)[lambda tile: (programs, triton.cdiv(x.shape[-1], tile["CHANNELS"]))](
+    wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
         x, x_stride, p0, batch.numel(), n[0], n[1], x.shape[-1], items, i_block, j_block, strip
     )
     c0 = x.new_empty((*batch, n[1], x.shape[-1]))
@@ -597,7 +601,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
     programs = triton.cdiv(batch.numel(), items)
     programs *= triton.cdiv(n[1], i_block)
     programs *= triton.cdiv(n[0], strip)
-    wrap_triton(sweep_1)[lambda tile: (programs, triton.cdiv(g.shape[-1], tile["CHANNELS"]))](
+    wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
         g, g_stride, p0, batch.numel(), n[0], n[1], g.shape[-1], items, i_block, j_block, strip
     )
     d_m1 = g.new_empty((*batch, n[1], g.shape[-1]))
@@ -612,9 +616,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
     w1 = summed_in(x, 1, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
-            parts,
-            triton.cdiv(g.shape[-1], tile["OUT"]),
-            triton.cdiv(x.shape[-1], tile["IN"]),
+            parts * triton.cdiv(g.shape[-1], tile["OUT"]) * triton.cdiv(x.shape[-1], tile["IN"]),
         )
     ](
         w1[0],
@@ -638,7 +640,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
 
 
 KERNELS = registered(
-    "02c7849f36415f1f",
+    "6bb82c6f5146ce31",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 1), (1, 0), 2, 0),
 )

@@ -110,7 +110,9 @@ def sweep_0(
     # p0[i] = sum over j of x[ij], in parts
     # p1[j] = sum over i of x[ij], in parts
     SUM: tl.constexpr = p0.dtype.element_ty
-    batch = tl.program_id(0)
+    batch, c_blocks = tl.program_id(0), tl.cdiv(C, CHANNELS)
+    c = batch % c_blocks * CHANNELS + tl.arange(0, CHANNELS)[None, None, None, :]
+    batch = batch // c_blocks
     j_blocks = tl.cdiv(n, STRIP)
     j_block = batch % j_blocks
     batch = batch // j_blocks
@@ -119,7 +121,6 @@ def sweep_0(
     batch = batch // i_blocks
     batch = batch.to(tl.int64) * ITEMS + tl.arange(0, ITEMS)[:, None, None, None]
     i = i_block * I_BLOCK + tl.arange(0, I_BLOCK)[None, :, None, None]
-    c = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)[None, None, None, :]
     s0 = tl.zeros((ITEMS, I_BLOCK, 1, CHANNELS), SUM)
     for start in range(0, STRIP, J_BLOCK):
         j = j_block * STRIP + start + tl.arange(0, J_BLOCK)[None, None, :, None]
@@ -195,8 +196,9 @@ def tile_0(
     # y[ii] += t2[i]
     SUM: tl.constexpr = tl.float64 if y.dtype.element_ty == tl.float64 else tl.float32
     INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32
-    r = tl.program_id(0).to(INDEX) * ROWS + tl.arange(0, ROWS)
-    o = tl.program_id(1) * OUT + tl.arange(0, OUT)
+    program, o_blocks = tl.program_id(0), tl.cdiv(C_OUT, OUT)
+    r = (program // o_blocks).to(INDEX) * ROWS + tl.arange(0, ROWS)
+    o = program % o_blocks * OUT + tl.arange(0, OUT)
     batch = r
     ahead = batch % (n // 2 + 1)  # from i to j, round the end
     batch = batch // (n // 2 + 1)
@@ -279,7 +281,9 @@ def sweep_1(
     # p0[i] = sum over j of x[ij], in parts
     # p1[j] = sum over i of x[ij], in parts
     SUM: tl.constexpr = p0.dtype.element_ty
-    batch = tl.program_id(0)
+    batch, c_blocks = tl.program_id(0), tl.cdiv(C, CHANNELS)
+    c = batch % c_blocks * CHANNELS + tl.arange(0, CHANNELS)[None, None, None, :]
+    batch = batch // c_blocks
     j_blocks = tl.cdiv(n, STRIP)
     j_block = batch % j_blocks
     batch = batch // j_blocks
@@ -288,7 +292,6 @@ def sweep_1(
     batch = batch // i_blocks
     batch = batch.to(tl.int64) * ITEMS + tl.arange(0, ITEMS)[:, None, None, None]
     i = i_block * I_BLOCK + tl.arange(0, I_BLOCK)[None, :, None, None]
-    c = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)[None, None, None, :]
     s0 = tl.zeros((ITEMS, I_BLOCK, 1, CHANNELS), SUM)
     for start in range(0, STRIP, J_BLOCK):
         j = j_block * STRIP + start + tl.arange(0, J_BLOCK)[None, None, :, None]
@@ -332,9 +335,11 @@ def outer_0(
     # p1[oc] = sum over ij of g0[jio] x[ijc], in parts
     SUM: tl.constexpr = p0.dtype.element_ty
     INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32
-    part = tl.program_id(0).to(INDEX)
-    o = tl.program_id(1) * OUT + tl.arange(0, OUT)
-    c = tl.program_id(2) * IN + tl.arange(0, IN)
+    c_blocks, o_blocks = tl.cdiv(C_IN, IN), tl.cdiv(C_OUT, OUT)
+    part = tl.program_id(0)
+    c = part % c_blocks * IN + tl.arange(0, IN)
+    o = part // c_blocks % o_blocks * OUT + tl.arange(0, OUT)
+    part = (part // (c_blocks * o_blocks)).to(INDEX)
     s0 = tl.zeros((OUT, IN), SUM)
     s1 = tl.zeros((OUT, IN), SUM)
     HALVED: tl.constexpr = SUM == x.dtype.element_ty  # else sums of two would be rounded
@@ -412,8 +417,9 @@ def tile_1(
     # y[ii] += t2[i]
     SUM: tl.constexpr = tl.float64 if y.dtype.element_ty == tl.float64 else tl.float32
     INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32
-    r = tl.program_id(0).to(INDEX) * ROWS + tl.arange(0, ROWS)
-    o = tl.program_id(1) * OUT + tl.arange(0, OUT)
+    program, o_blocks = tl.program_id(0), tl.cdiv(C_OUT, OUT)
+    r = (program // o_blocks).to(INDEX) * ROWS + tl.arange(0, ROWS)
+    o = program % o_blocks * OUT + tl.arange(0, OUT)
     batch = r
     ahead = batch % (n // 2 + 1)  # from i to j, round the end
     batch = batch // (n // 2 + 1)
@@ -534,7 +540,7 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
     programs = triton.cdiv(batch.numel(), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
-    wrap_triton(sweep_0)[lambda tile: (programs, triton.cdiv(x.shape[-1], tile["CHANNELS"]))](
+    wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
         x, x_stride, p0, p1, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
     )
     c1 = x.new_empty((*batch, n, x.shape[-1]))
@@ -583,7 +589,7 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
     rows = m0.numel() // weight.shape[1]
     rows = rows // n * (n // 2 + 1)
     wrap_triton(tile_0)[
-        lambda tile: (triton.cdiv(rows, tile["ROWS"]), triton.cdiv(weight.shape[1], tile["OUT"]))
+        lambda tile: (triton.cdiv(rows, tile["ROWS"]) * triton.cdiv(weight.shape[1], tile["OUT"]),)
     ](
         m0,
         x,
@@ -620,7 +626,7 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     programs = triton.cdiv(batch.numel(), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
-    wrap_triton(sweep_0)[lambda tile: (programs, triton.cdiv(x.shape[-1], tile["CHANNELS"]))](
+    wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
         x, x_stride, p0, p1, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
     )
     c1 = x.new_empty((*batch, n, x.shape[-1]))
@@ -659,7 +665,7 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     programs = triton.cdiv(batch.numel(), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
-    wrap_triton(sweep_1)[lambda tile: (programs, triton.cdiv(g.shape[-1], tile["CHANNELS"]))](
+    wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
         g, g_stride, p0, p1, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_y0 = g.new_empty((*batch, n, g.shape[-1]))
@@ -703,9 +709,7 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     w2 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
-            parts,
-            triton.cdiv(g.shape[-1], tile["OUT"]),
-            triton.cdiv(x.shape[-1], tile["IN"]),
+            parts * triton.cdiv(g.shape[-1], tile["OUT"]) * triton.cdiv(x.shape[-1], tile["IN"]),
         )
     ](
         w2[0],
@@ -735,7 +739,7 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     rows = d_x.numel() // turned.shape[1]
     rows = rows // n * (n // 2 + 1)
     wrap_triton(tile_1)[
-        lambda tile: (triton.cdiv(rows, tile["ROWS"]), triton.cdiv(turned.shape[1], tile["OUT"]))
+        lambda tile: (triton.cdiv(rows, tile["ROWS"]) * triton.cdiv(turned.shape[1], tile["OUT"]),)
     ](
         d_x,
         g,
@@ -774,7 +778,7 @@ def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
     programs = triton.cdiv(batch.numel(), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
-    wrap_triton(sweep_1)[lambda tile: (programs, triton.cdiv(g.shape[-1], tile["CHANNELS"]))](
+    wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
         g, g_stride, p0, p1, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_y0 = g.new_empty((*batch, n, g.shape[-1]))
@@ -819,7 +823,7 @@ def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
     rows = d_x.numel() // turned.shape[1]
     rows = rows // n * (n // 2 + 1)
     wrap_triton(tile_1)[
-        lambda tile: (triton.cdiv(rows, tile["ROWS"]), triton.cdiv(turned.shape[1], tile["OUT"]))
+        lambda tile: (triton.cdiv(rows, tile["ROWS"]) * triton.cdiv(turned.shape[1], tile["OUT"]),)
     ](
         d_x,
         g,
@@ -855,7 +859,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     programs = triton.cdiv(batch.numel(), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
-    wrap_triton(sweep_0)[lambda tile: (programs, triton.cdiv(x.shape[-1], tile["CHANNELS"]))](
+    wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
         x, x_stride, p0, p1, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
     )
     c1 = x.new_empty((*batch, n, x.shape[-1]))
@@ -894,7 +898,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     programs = triton.cdiv(batch.numel(), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
-    wrap_triton(sweep_1)[lambda tile: (programs, triton.cdiv(g.shape[-1], tile["CHANNELS"]))](
+    wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
         g, g_stride, p0, p1, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_y0 = g.new_empty((*batch, n, g.shape[-1]))
@@ -930,9 +934,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     w2 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
-            parts,
-            triton.cdiv(g.shape[-1], tile["OUT"]),
-            triton.cdiv(x.shape[-1], tile["IN"]),
+            parts * triton.cdiv(g.shape[-1], tile["OUT"]) * triton.cdiv(x.shape[-1], tile["IN"]),
         )
     ](
         w2[0],
@@ -956,7 +958,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "eb6608a9fca479d2",
+    "fbadeb67fa4deae6",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 15, 2),
 )
