@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-from tannaka.codegen.backends import cpp, einsum, triton
+from tannaka.codegen.backends import arrays, cpp, einsum, triton
 from tannaka.codegen.plan import Plan
 from tannaka.diagrams.errors import BackendError
 
@@ -14,7 +16,12 @@ BACKENDS: dict[str, Callable[[Plan], str]] = {
     "triton": triton.kernels,
 }
 """What writes the functions of a layer, for a module that differentiates them."""
-ALONE: dict[str, Callable[[Plan], str]] = {"einsum": einsum.kernel, "cpp": cpp.kernel}
+ALONE: dict[str, Callable[[Any], str]] = {
+    "einsum": einsum.kernel,
+    "cpp": cpp.kernel,
+    "numpy": partial(arrays.kernel, dialect=arrays.NUMPY),
+    "jax": partial(arrays.kernel, dialect=arrays.JAX),
+}
 """What writes ``apply`` alone, differentiable by itself, for a file of its own."""
 
 
