@@ -10,8 +10,9 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from string import Template
 
-from tannaka.codegen.backends.einsum import WIDTH, drawing
+from tannaka.codegen.backends.einsum import WIDTH, call, drawing, signature
 from tannaka.codegen.network import Word
 from tannaka.codegen.network import sizes as network_sizes
 from tannaka.codegen.notation import indices, shape
@@ -34,33 +35,34 @@ MAX_LEGS = 8
 
 HELPERS = {
     "symplectic": '''\
-def symplectic(n: int, dtype: Any) -> Array:
+def symplectic(n: int, dtype: Any) -> ${array}:
     """The symplectic form: 1 from index 2i to 2i + 1, -1 back, and 0 elsewhere."""
-    return {xp}.kron({xp}.eye(n // 2, dtype=dtype), {xp}.array([[0, 1], [-1, 0]], dtype=dtype))
+    return ${xp}.kron(${xp}.eye(n // 2, dtype=dtype), ${xp}.array([[0, 1], [-1, 0]], dtype=dtype))
 ''',
     "levi_civita": '''\
-def levi_civita(n: int) -> {constant}:
+def levi_civita(n: int) -> ${constant}:
     """The Levi-Civita symbol: the sign of a permutation of n indices, 0 where two are equal."""
-    symbol = np.zeros((n,) * n)
+    symbol = ${zeros}
     for images in itertools.permutations(range(n)):
         symbol[images] = (-1) ** sum(a > b for a, b in itertools.combinations(images, 2))
     return symbol
 ''',
     "scaled": '''\
-def scaled(x: Array, ratio: Array | None, power: int) -> Array:
+def scaled(x: ${array}, ratio: ${array} | None, power: int) -> ${array}:
     """Multiply by a power of ratio, which has the shape of the batch, where there is one."""
     if ratio is None:
         return x
-    factor: Array = (ratio**power).reshape(*ratio.shape, *(1,) * (x.ndim - ratio.ndim))
-    return x * factor.astype(x.dtype)
+    factor = (ratio**power).reshape(*ratio.shape, *(1,) * (x.ndim - ratio.ndim))
+    product: ${array} = x * factor.astype(x.dtype)
+    return product
 ''',
     "mix": '''\
-def mix(weight: Array, rows: tuple[tuple[int, ...], ...], *features: Array) -> list[Array]:
+def mix(weight: ${array}, rows: tuple[tuple[int, ...], ...], *features: ${array}) -> list[${array}]:
     """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
-    every = {xp}.concatenate(features, axis=-1)
-    blocks = weight[np.array(rows)]  # (results, features, out, in)
-    matrix = blocks.transpose(1, 3, 0, 2).reshape(every.shape[-1], -1)
-    return {xp}.split(every @ matrix, len(rows), axis=-1)
+    every = ${xp}.concatenate(features, ${axis}=-1)
+    blocks = weight[${integers}]  # (results, features, out, in)
+    matrix = ${transposed}.reshape(every.shape[-1], -1)
+    return ${split}
 ''',
 }
 """What emitted code calls; each stands in it when it is called."""
@@ -68,16 +70,72 @@ def mix(weight: Array, rows: tuple[tuple[int, ...], ...], *features: Array) -> l
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a library is called, and the function that applies a plan in its files."""
+    """How a library says what all of them do."""
 
     xp: str
-    function: str
+    """What it is imported as."""
+    base: str
+    """The library of constants that are made when a file is loaded."""
+    array: str
+    """The type of its arrays."""
     constant: str
-    """The type of an array that is made by NumPy when a file is loaded."""
+    """The type of constants."""
+    function: str
+    """The function that applies a plan, in its files."""
+
+    @property
+    def torch(self) -> bool:
+        """Whether it is PyTorch, which knows devices."""
+        return self.xp == "torch"
+
+    def helper(self, name: str) -> str:
+        """The text of a function that emitted code calls."""
+        words = {
+            "xp": self.xp,
+            "array": self.array,
+            "constant": self.constant,
+            "zeros": self.blank("(n,) * n"),
+            "axis": "dim" if self.torch else "axis",
+            "integers": f"{self.base}.{'tensor' if self.torch else 'array'}(rows)",
+            "transposed": f"blocks.{'permute' if self.torch else 'transpose'}(1, 3, 0, 2)",
+            "split": "list((every @ matrix).chunk(len(rows), dim=-1))"
+            if self.torch
+            else f"{self.xp}.split(every @ matrix, len(rows), axis=-1)",
+        }
+        return Template(HELPERS[name]).substitute(words).rstrip()
+
+    def blank(self, shape: str) -> str:
+        """A constant of zeros, in double precision."""
+        return f"{self.base}.zeros({shape}{', dtype=torch.float64' * self.torch})"
+
+    def eye(self, size: str) -> str:
+        """The identity matrix, like x."""
+        return f"{self.xp}.eye({size}, dtype=x.dtype{', device=x.device' * self.torch})"
+
+    def zeros(self, shape: str) -> str:
+        """Zeros, like x."""
+        return f"x.new_zeros({shape})" if self.torch else f"{self.xp}.zeros({shape}, dtype=x.dtype)"
+
+    def like(self, constant: str, other: str) -> str:
+        """A constant as an array of the dtype of another, and where that is."""
+        if self.torch:
+            return f"{constant}.to({other})"
+        return f"{self.xp}.array({constant}, dtype={other}.dtype)"
+
+    def table(self, values: str, other: str) -> str:
+        """A tuple of numbers as an array like another."""
+        if self.torch:
+            return f"torch.tensor({values}, dtype={other}.dtype, device={other}.device)"
+        return self.like(values, other)
+
+    def einsum(self, equation: str, *operands: str) -> str:
+        """A sum of products as an equation."""
+        return f'{self.xp}.einsum("{equation}", {", ".join(operands)})'
 
 
-NUMPY = Dialect("np", "apply", "Array")
-JAX = Dialect("jnp", "linear", "Floats")
+NUMPY = Dialect("np", "np", "Array", "Array", "apply")
+JAX = Dialect("jnp", "np", "Array", "Floats", "linear")
+TORCH = Dialect("torch", "torch", "Tensor", "Tensor", "apply")
 
 
 def kernel(plan: Plan, dialect: Dialect) -> str:
@@ -86,11 +144,11 @@ def kernel(plan: Plan, dialect: Dialect) -> str:
     It needs the library, ``Array``, and perhaps ``np``, ``itertools`` and ``Any`` in scope. For a
     family such as S() it takes ``ratio`` last, n over how many points an input has, or None.
     """
-    return _Emitter(plan, dialect).text()
+    return Emitter(plan, dialect).text()
 
 
 @dataclass
-class _Emitter:
+class Emitter:
     """Writes steps as statements, and remembers what they need."""
 
     plan: Plan
@@ -106,25 +164,25 @@ class _Emitter:
         """The whole source."""
         body = list(self._body())
         if self.dialect is NUMPY:
-            body = list(self._annotated(body))
-        known = {
-            name: text.replace("{xp}", self.dialect.xp).replace(
-                "{constant}", self.dialect.constant
-            )
-            for name, text in HELPERS.items()
-        }
-        helpers = [text.rstrip() for name, text in known.items() if name in self.helpers]
+            body = self._annotated(body)
+        helpers = [self.dialect.helper(name) for name in HELPERS if name in self.helpers]
         constants = ["\n".join(self.constants.values())] if self.constants else []
         return "\n\n\n".join([*helpers, *constants, "\n".join([*self._head(), *body])]) + "\n"
 
-    def _annotated(self, body: list[str]) -> Iterator[str]:
+    def _annotated(self, body: list[str]) -> list[str]:
         """Say of the result that it is an array: what NumPy multiplies may be anything."""
-        result, found = self._variable(self.plan.result), False
-        for line in body:
-            if not found and not line.lstrip().startswith("#") and re.search(rf"\b{result}\b", line):
-                found = True
-                line = re.sub(rf"^    {result} = ", f"    {result}: Array = ", line)
-            yield line
+        result = self._variable(self.plan.result)
+        first = next(
+            i
+            for i, line in enumerate(body)
+            if not line.lstrip().startswith("#") and re.search(rf"\b{result}\b", line)
+        )
+        typed = f": {self.dialect.array} = "
+        if body[first].startswith(f"    {result} = "):
+            return [*body[:first], body[first].replace(" = ", typed, 1), *body[first + 1 :]]
+        while body[first].startswith("     "):
+            first -= 1
+        return [*body[:first], f"    {result}: {self.dialect.array}", *body[first:]]
 
     @property
     def _ragged(self) -> int | None:
@@ -132,36 +190,44 @@ class _Emitter:
         return left[0] if len(left) == 1 else None
 
     def _head(self) -> list[str]:
-        plan = self.plan
-        bias = "bias: Array, " if plan.bias_basis is not None else ""
+        plan, array = self.plan, self.dialect.array
+        bias = f"bias: {array}, " if plan.bias_basis is not None else ""
         n = "int" if plan.types == 1 else "tuple[int, ...]"
-        ratio = "" if self._ragged is None else ", ratio: Array | None = None"
-        arguments = f"x: Array, weight: Array, {bias}n: {n}{ratio}"
-        line = f"def {self.dialect.function}({arguments}) -> Array:"
-        lines = [line]
-        if len(line) > WIDTH:
-            lines = [f"def {self.dialect.function}(", f"    {arguments}", ") -> Array:"]
-        return [*lines, f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""']
+        ratio = "" if self._ragged is None else f", ratio: {array} | None = None"
+        arguments = f"x: {array}, weight: {array}, {bias}n: {n}{ratio}"
+        return [
+            *signature(self.dialect.function, arguments, array),
+            f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""',
+        ]
 
     def _body(self) -> Iterator[str]:
-        plan, known, lines = self.plan, self.plan.words(), []
+        plan, known, lines = self.plan, self.plan.words(), list(self._early())
         for step in plan.steps:
             if isinstance(step, Embed):
                 self.names[step.out] = self._variable(step.base)
             lines += [*self._comment(step, known), *self._statements(step, known)]
         for line in [*self._parameters(), *self.before.values(), *lines]:
             yield f"    {line}"
-        yield f"    return {self._variable(plan.result)}"
+        yield f"    return {self._returned()}"
+
+    def _early(self) -> Iterator[str]:
+        """Statements before the steps of the plan."""
+        yield from ()
+
+    def _returned(self) -> str:
+        """What the function returns."""
+        return self._variable(self.plan.result)
 
     def _parameters(self) -> Iterator[str]:
         """Scale the rows of weight and bias, and add one of zeros, where the steps need that."""
         plan, xp = self.plan, self.dialect.xp
         if any(scale != 1 for scale in plan.scales):
             self._constant("SCALES", [float(scale) for scale in plan.scales])
-            yield f"weight = weight * {xp}.array(SCALES, dtype=weight.dtype)[:, None, None]"
+            scales = self.dialect.table("SCALES", "weight")
+            yield f"weight = weight * {scales}[:, None, None]"
         if any(sign != 1 for sign in plan.bias_signs):
             self._constant("SIGNS", list(plan.bias_signs))
-            yield f"bias = bias * {xp}.array(SIGNS, dtype=bias.dtype)[:, None]"
+            yield f"bias = bias * {self.dialect.table('SIGNS', 'bias')}[:, None]"
         mixes = [step for step in plan.steps if isinstance(step, Mix) and not self._written(step)]
         if any(ABSENT in row for step in mixes for row in step.rows):
             yield f"weight = {xp}.concatenate([weight, {xp}.zeros_like(weight[:1])])"
@@ -207,7 +273,7 @@ class _Emitter:
                 yield from self._mix(step)
             case Zeros():
                 sizes = "".join(f"{self._n(kind)}, " for kind in step.word)
-                zeros = f"{self.dialect.xp}.zeros((*batch, {sizes}weight.shape[1]), dtype=x.dtype)"
+                zeros = self.dialect.zeros(f"(*batch, {sizes}weight.shape[1])")
                 yield f"{step.out} = {zeros}"
             case Embed():
                 yield from self._embed(step, known[step.base])
@@ -256,7 +322,7 @@ class _Emitter:
             for out, row in zip(step.outs, step.bias_rows, strict=True):
                 shaped = "(*batch, weight.shape[1])"
                 yield (
-                    f"{out} = {xp}.zeros({shaped}, dtype=x.dtype)"
+                    f"{out} = {self.dialect.zeros(shaped)}"
                     if row == ABSENT
                     else f"{out} = {xp}.broadcast_to(bias[{row}], {shaped})"
                 )
@@ -272,7 +338,7 @@ class _Emitter:
             if len(outs) > WIDTH - 12:
                 yield from ("(", *(f"    {out}," for out in step.outs))
                 outs = ")"
-            yield from _called(f"{outs} = mix", ["weight", rows, *features])
+            yield from call(f"{outs} = mix", ["weight", rows, *features])
         for out, row in zip(step.outs, step.bias_rows, strict=bool(step.bias_rows)):
             if row != ABSENT:
                 yield f"{out} = {out} + bias[{row}]"
@@ -303,8 +369,7 @@ class _Emitter:
             return first
         words = [f"...{indices(labels)}c", *(indices(found) for _, found in others)]
         equation = f"{','.join(words)}->...{indices(keep)}c"
-        names = ", ".join(name for name, _ in operands)
-        return f'{self.dialect.xp}.einsum("{equation}", {names})'
+        return self.dialect.einsum(equation, *(name for name, _ in operands))
 
     def _divided(self, value: str, kinds: list[int]) -> str:
         """A tensor divided by the size of an axis of each kind."""
@@ -322,8 +387,7 @@ class _Emitter:
     def _one(self, kind: int) -> str:
         """The identity matrix of a type."""
         name = self._named("one", kind)
-        made = f"{self.dialect.xp}.eye({self._n(kind)}, dtype=x.dtype)"
-        self.before[name] = f"{name} = {made}"
+        self.before[name] = f"{name} = {self.dialect.eye(self._n(kind))}"
         return name
 
     def _form(self, kind: int) -> str:
@@ -345,11 +409,11 @@ class _Emitter:
         name = self._named("epsilon", size)
         constant = name.upper()
         self.constants[constant] = f"{constant} = levi_civita({size})"
-        self.before[name] = f"{name} = {self.dialect.xp}.array({constant}, dtype=x.dtype)"
+        self.before[name] = f"{name} = {self.dialect.like(constant, 'x')}"
         return name
 
     def _constant(self, name: str, values: object) -> str:
-        self.constants[name] = _constant(name, values)
+        self.constants[name] = constant(name, values)
         return name
 
     def _assign(self, name: str, value: str) -> Iterator[str]:
@@ -358,13 +422,13 @@ class _Emitter:
         if len(line) <= WIDTH - 4 - len(": Array"):
             yield from [line] * (name != value)
             return
-        call = re.search(r"(\w+\.einsum)\(([^()]*)\)", value)
-        assert call is not None, line
-        yield from _called(f"term = {call[1]}", call[2].split(", "))
-        yield f"{name} = {value[: call.start()]}term{value[call.end() :]}"
+        found = re.search(r"(\w+\.einsum)\(([^()]*)\)", value)
+        assert found is not None, line
+        yield from call(f"term = {found[1]}", found[2].split(", "))
+        yield f"{name} = {value[: found.start()]}term{value[found.end() :]}"
 
 
-def _constant(name: str, values: object) -> str:
+def constant(name: str, values: object) -> str:
     """A constant, on lines of its own where it is long."""
     text = repr(values) if isinstance(values, tuple) else repr(tuple(values))  # type: ignore[call-overload]
     line = f"{name} = {text}"
@@ -374,14 +438,3 @@ def _constant(name: str, values: object) -> str:
         f"{text[1:-1].rstrip(',')},", WIDTH, initial_indent="    ", subsequent_indent="    "
     )
     return "\n".join(["# fmt: off", f"{name} = (", *lines, ")", "# fmt: on"])
-
-
-def _called(function: str, arguments: Iterable[str]) -> list[str]:
-    """A call, broken over lines as code formatters do; it stands four columns in."""
-    arguments = list(arguments)
-    inline = ", ".join(arguments)
-    if 4 + len(function) + len(inline) + 2 <= WIDTH:
-        return [f"{function}({inline})"]
-    if 8 + len(inline) <= WIDTH:
-        return [f"{function}(", f"    {inline}", ")"]
-    return [f"{function}(", *(f"    {argument}," for argument in arguments), ")"]

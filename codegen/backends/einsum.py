@@ -259,7 +259,7 @@ class Emitter:
         ratio = "" if self.ragged is None else ", ratio: Tensor | None = None"
         signature = f"x: Tensor, weight: Tensor,{bias} n: {self._n}{ratio}"
         head = [
-            *_signature("apply", signature, "Tensor"),
+            *signature("apply", signature, "Tensor"),
             f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""',
         ]
         return self._function(head, "x", len(plan.inputs), body, result)
@@ -283,7 +283,7 @@ class Emitter:
             (True, False): "Tensor",
             (False, True): "tuple[Tensor, Tensor | None]",
         }[of_input, of_parameters]
-        head = _signature(name, f"{', '.join(arguments)}, g: Tensor, n: {self._n}", returned)
+        head = signature(name, f"{', '.join(arguments)}, g: Tensor, n: {self._n}", returned)
         return self._function(head, "g", len(plan.outputs), body, ", ".join(results))
 
     @property
@@ -505,7 +505,7 @@ class Emitter:
             if len(outs) > WIDTH - 12:
                 yield from ("(", *(f"    {out}," for out in step.outs))
                 outs = ")"
-            yield from _call(f"{outs} = mix", [weight, rows, *features])
+            yield from call(f"{outs} = mix", [weight, rows, *features])
         for out, added in zip(step.outs, step.bias_rows, strict=bool(step.bias_rows)):
             if added != ABSENT:
                 yield from self._with_bias(f"{out} = {out} + bias[{added}]")
@@ -680,7 +680,7 @@ def _constant(name: str, made: str) -> str:
     return "\n".join(["# fmt: off", f"{name} = {head}", *lines, tail, "# fmt: on"])
 
 
-def _signature(name: str, arguments: str, returned: str) -> list[str]:
+def signature(name: str, arguments: str, returned: str) -> list[str]:
     """The head of a function, broken over lines as code formatters do."""
     line = f"def {name}({arguments}) -> {returned}:"
     if len(line) <= WIDTH:
@@ -704,7 +704,7 @@ def _floats(values: object) -> str:
     return f"torch.tensor({values}, dtype=torch.float64)"
 
 
-def _call(function: str, arguments: list[str]) -> list[str]:
+def call(function: str, arguments: list[str]) -> list[str]:
     """A call, broken over lines as code formatters do; it stands four columns in."""
     inline = ", ".join(arguments)
     if 4 + len(function) + len(inline) + 2 <= WIDTH:

@@ -18,10 +18,12 @@ from typing import Literal
 
 from tannaka.codegen.choose import AnyPlan
 from tannaka.codegen.inline import inline, merged
+from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.codegen.standalone import array_module, torch_module
 from tannaka.codegen.standalone.axes import Axes
 from tannaka.codegen.standalone.definition import JAX, NUMPY, TORCH, definition
 from tannaka.codegen.standalone.elements import elements
+from tannaka.codegen.standalone.hosts import host_definition, host_tables, kept
 from tannaka.codegen.standalone.tables import WIDTH, diagram_tables
 from tannaka.codegen.standalone.torch_module import Written
 from tannaka.codegen.task import Task
@@ -32,6 +34,14 @@ IMPORTED = {
     r"\bIterator\[": "from collections.abc import Iterator",
 }
 """What parts need of the standard library without saying so, by what they write."""
+
+
+KINDS = {
+    "diagrams": ("diagram", "DIAGRAMS"),
+    "orbits": ("orbit", "ORBITS"),
+    "graphs": ("graph", "GRAPHS"),
+}
+"""What rows of the weight belong to, and the table of these, by the kind of plan."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +68,10 @@ def standalone(plan: AnyPlan, kernel: str, name: str, target: Target, dtype: str
     axes, torch = Axes(plan), target.framework == "torch"
     jax = target.framework == "jax"
     headline = f"Linear layer that commutes with {axes.group}, from order {plan.dom} to {plan.cod}."
-    written = Written(plan, axes, name, headline, axes.group, dtype, "DIAGRAMS", target.setup)
-    assert isinstance(plan, Task)
+    table, also = "DIAGRAMS", ()
+    if not isinstance(plan, Task):
+        table, also = "ORBITS" if isinstance(plan, OrbitPlan) else "GRAPHS", tuple(kept(plan))
+    written = Written(plan, axes, name, headline, axes.group, dtype, table, target.setup, also)
     library = {"torch": TORCH, "numpy": NUMPY, "jax": JAX}[target.framework]
     kernel, imports = inline(kernel)
     module = torch_module.module(written) if torch else array_module.module(written, jax)
@@ -69,14 +81,15 @@ def standalone(plan: AnyPlan, kernel: str, name: str, target: Target, dtype: str
             *axes.functions(),
             kernel,
             *module,
-            "# The self-check, from the definition: slow, and sharing only the tables of diagrams.",
-            *definition(plan, axes, library),
+            "# The self-check, from the definition: slow, and sharing only the tables above.",
+            *(definition if isinstance(plan, Task) else host_definition)(plan, axes, library),
             *elements(axes, library),
             check,
         ]
     )
     types = () if torch else array_module.types(jax)
-    head = [*axes.constants(), *_basis(plan), "", *types, *diagram_tables(plan)]
+    head = [*axes.constants(), *_basis(plan), "", *types]
+    head += diagram_tables(plan) if isinstance(plan, Task) else host_tables(plan)
     imports += torch_module.IMPORTS if torch else array_module.imports(jax)
     imports += [line for used, line in IMPORTED.items() if re.search(used, body)]
     return (
@@ -101,7 +114,8 @@ def _joined(parts: Iterable[str]) -> str:
 def _explanation(plan: AnyPlan, axes: Axes, name: str, target: Target) -> str:
     """What the file holds, in paragraphs."""
     hom = f"Hom({axes.group}, {plan.dom}, {plan.cod})"
-    count = f"{len(plan.basis)} diagram{'s' * (len(plan.basis) != 1)}"
+    one, table = KINDS[plan.kind]
+    count = f"{len(plan.basis)} {one}{'s' * (len(plan.basis) != 1)}"
     basis_words = (
         f"The {count} are a basis of {hom}: every linear map that commutes with the group is such "
         "a sum, in exactly one way."
@@ -111,8 +125,8 @@ def _explanation(plan: AnyPlan, axes: Axes, name: str, target: Target) -> str:
     bias = plan.bias_basis is not None
     layout = (
         f"Input {axes.shaped('IN')}, output {axes.shaped('OUT')}: channels last. The output is the "
-        "sum over the DIAGRAMS below of the diagram applied to the input, its channels multiplied "
-        f"by the row of the weight with the same number{', plus a bias made the same way' * bias}. "
+        f"sum over the {table} below of the matrix of the {one} applied to the input, its channels "
+        f"multiplied by the row of the weight with the same number{', plus a bias' * bias}. "
         f"{basis_words}"
     )
     use = {

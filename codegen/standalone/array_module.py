@@ -34,13 +34,13 @@ NUMPY_MODULE = Template('''\
 class ${name}:
     """${headline}
 
-    Parameters: weight of shape (${rows}, ${out_channels}, ${in_channels})${bias_doc}. The
-    weight is drawn from ``rng`` such that variance is preserved on average for independent unit
-    inputs; the bias is zero.
+    Parameters: weight of shape (${rows}, ${out_channels}, ${in_channels})${bias_doc}.
+    They start with a bias of 0, and a weight from ``rng`` that preserves variance on average for
+    independent unit inputs.
     """
 
-    group, in_order, out_order = ${group}, ${in_order}, ${out_order}
-    in_channels, out_channels = C_IN, C_OUT
+    group = ${group}
+    in_order, out_order, in_channels, out_channels = ${in_order}, ${out_order}, C_IN, C_OUT
 
     def __init__(
         self, rng: np.random.Generator | int | None = None, dtype: Any = np.${dtype}
@@ -77,8 +77,7 @@ JAX_MODULE = Template('''\
 def init(key: Array, dtype: Any = jnp.${dtype}) -> Params:
     """The parameters of ${name}: weight of shape (${rows}, ${out_channels}, ${in_channels})${bias_doc}.
 
-    The weight is drawn such that variance is preserved on average for independent unit inputs; the
-    bias is zero.
+    A bias of 0, and a weight that preserves variance on average for independent unit inputs.
     """
     shape = (len(${table}), C_OUT, C_IN)
     weight = jax.random.uniform(key, shape, dtype, minval=-${bound}, maxval=${bound})
@@ -187,7 +186,7 @@ def module(written: Written, jax: bool) -> list[str]:
         "in_channels": plan.in_channels,
         "out_channels": plan.out_channels,
         "bias_doc": f", bias of shape ({rows}, {plan.out_channels})" * bias,
-        "group": repr(written.group).replace("'", '"'),
+        "group": f'"{written.group}"',
         "in_order": axes.word("IN"),
         "out_order": axes.word("OUT"),
         "dtype": written.dtype or ("float32" if jax else "float64"),
@@ -204,7 +203,7 @@ def module(written: Written, jax: bool) -> list[str]:
     if jax:
         state = '"weight": weight'
         if bias:
-            state += ', "bias": jnp.zeros((len(BIAS_DIAGRAMS), C_OUT), dtype)'
+            state += f', "bias": jnp.zeros((len({written.bias_table}), C_OUT), dtype)'
         values |= {
             "state": state,
             "bias_names": ", bias" * bias,
@@ -214,7 +213,7 @@ def module(written: Written, jax: bool) -> list[str]:
     else:
         values |= {
             "state": '"weight": self.weight' + ', "bias": self.bias' * bias,
-            "bias_parameter": "        self.bias: Array = np.zeros((len(BIAS_DIAGRAMS), C_OUT), dtype)\n"
+            "bias_parameter": f"        self.bias: Array = np.zeros((len({written.bias_table}), C_OUT), dtype)\n"
             * bias,
             "load_bias": '        self.bias = found["bias"].astype(self.bias.dtype)\n' * bias,
         }
@@ -286,8 +285,8 @@ def check(written: Written, jax: bool) -> str:
         n_parameter=axes.n_parameter[2:],
         x_shape=axes.of("IN", axes.n, "2", after=["2"]),
         table=written.table,
-        bias_shape=", (len(BIAS_DIAGRAMS), 3)" * written.bias,
-        sizes="\n".join(f"    {line}" if line else "" for line in _at_sizes(written, jax)),
+        bias_shape=f", (len({written.bias_table}), 3)" * written.bias,
+        sizes="\n".join(f"    {line}".rstrip() for line in [*written.also, *_at_sizes(written, jax)]),
         element="\n".join(f"    {line}" for line in _moved(written, jax)),
         layer=_of_the_layer(written, jax),
     )
@@ -404,7 +403,8 @@ def _of_the_layer(written: Written, jax: bool) -> str:
     else:
         given = ", ".join(f"layer.{part}" for part in written.parameters.split(", "))
         lines = [
-            f"layer, twin = {name}(0, np.float64), {name}(1, np.float64)",
+            f"layer = {name}(0, np.float64)",
+            f"twin = {name}(1, np.float64)",
             *(["layer.bias = rng.standard_normal(layer.bias.shape)"] if written.bias else []),
             "twin.load_state_dict(layer.state_dict())",
             f"x = rng.standard_normal({shape})",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,8 +45,8 @@ class Axes:
 
     @property
     def group(self) -> str:
-        """What the group is called."""
-        return str(self._group)
+        """What the group is called; a graph may have any name, and files no more than plain text."""
+        return re.sub(r"[^A-Za-z0-9 (),.+-]", "_", str(self._group))
 
     @property
     def typed(self) -> bool:

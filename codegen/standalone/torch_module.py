@@ -19,8 +19,8 @@ class ${name}(nn.Module):
     Parameters: weight of shape (${rows}, ${out_channels}, ${in_channels})${bias_doc}.
     """
 
-    group, in_order, out_order = ${group}, ${in_order}, ${out_order}
-    in_channels, out_channels = C_IN, C_OUT
+    group = ${group}
+    in_order, out_order, in_channels, out_channels = ${in_order}, ${out_order}, C_IN, C_OUT
 
     def __init__(
         self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = ${dtype}
@@ -113,6 +113,13 @@ class Written:
     """The constant that has an entry for each row of the weight."""
     setup: tuple[str, ...] = ()
     """Statements at the start of the check."""
+    also: tuple[str, ...] = ()
+    """Statements of the check about the tables."""
+
+    @property
+    def bias_table(self) -> str:
+        """The constant that has an entry for each row of the bias."""
+        return "BIAS_DIAGRAMS" if self.table == "DIAGRAMS" else "BIAS_ORBITS"
 
     @property
     def bias(self) -> bool:
@@ -147,12 +154,12 @@ def module(written: Written) -> list[str]:
         in_channels=plan.in_channels,
         out_channels=plan.out_channels,
         bias_doc=f", bias of shape ({rows}, {plan.out_channels})" * bias,
-        group=repr(written.group).replace("'", '"'),
+        group=f'"{written.group}"',
         in_order=axes.word("IN"),
         out_order=axes.word("OUT"),
         table=written.table,
         dtype="None" if written.dtype is None else f"torch.{written.dtype}",
-        bias_parameter=BIAS_PARAMETER * bias,
+        bias_parameter=BIAS_PARAMETER.replace("BIAS_DIAGRAMS", written.bias_table) * bias,
         bias_reset="        nn.init.zeros_(self.bias)\n" * bias,
         bound=written.bound,
         forward=_forward(written),
@@ -279,7 +286,7 @@ ${run}''')
 def check(written: Written) -> str:
     """The function that checks the file, and the lines that call it."""
     axes, given = written.axes, written.parameters
-    bias_shape = ", (len(BIAS_DIAGRAMS), 3)" * written.bias
+    bias_shape = f", (len({written.bias_table}), 3)" * written.bias
     setup = "".join(f"    {line}\n" for line in written.setup)
     return CHECK.substitute(
         setup=setup,
@@ -287,7 +294,7 @@ def check(written: Written) -> str:
         x_shape=axes.of("IN", axes.n, "2", after=["2"]),
         table=written.table,
         bias_shape=bias_shape,
-        sizes="\n".join(f"    {line}" if line else "" for line in _at_sizes(written)),
+        sizes="\n".join(f"    {line}".rstrip() for line in [*written.also, *_at_sizes(written)]),
         element="\n".join(f"    {line}" for line in _moved(written)),
         layer=_of_the_layer(written),
     )
