@@ -5,8 +5,8 @@ decorated with ``@register``, and import it in ``category/__init__.py``; its nam
 ``tannaka.group("...")`` and on the command line. What the class must define is abstract below:
 which diagrams span, which of them are a basis and how to write the others in it, how many those
 are, what generates the group, and how to draw a random element. Generated files check themselves
-with an element of the group, so the class also says in PyTorch how to draw one
-(``torch_sample``). A new kind of diagram needs a strategy in ``tannaka.testing.strategies`` and,
+with an element of the group, so the class also says in PyTorch and in NumPy how to draw one
+(``torch_sample``, ``numpy_sample``). A new kind of diagram needs a strategy in ``tannaka.testing.strategies`` and,
 unless its matrix is a product of deltas, a lowering.
 """
 
@@ -241,6 +241,8 @@ class MatrixGroup(Group):
     """The group's name without its dimension, e.g. ``"S"``."""
     torch_sample: ClassVar[str]
     """PyTorch source of ``random_element(n: int) -> Tensor``, a float64 matrix, for generated files."""
+    numpy_sample: ClassVar[str]
+    """The same for NumPy: ``random_element(n: int, rng: np.random.Generator) -> Floats``."""
     deltas: ClassVar[bool] = True
     """Whether a diagram of the plain family is the matrix of its deltas, without signs."""
 

@@ -12,7 +12,8 @@ from tannaka.codegen.fusion import Group, Single
 from tannaka.codegen.gradient import AnyStep, Gradient, Outer, gradient
 from tannaka.codegen.lifetimes import is_view, lifetimes, read
 from tannaka.codegen.network import Word
-from tannaka.codegen.notation import shape
+from tannaka.codegen.network import sizes as network_sizes
+from tannaka.codegen.notation import drawn, shape
 from tannaka.codegen.plan import (
     ABSENT,
     Contract,
@@ -24,6 +25,7 @@ from tannaka.codegen.plan import (
     Zeros,
     describe,
     produced,
+    replaced,
 )
 from tannaka.diagrams.partition import restricted_growth
 
@@ -69,7 +71,7 @@ def levi_civita(
     """
     found: list[list[tuple[int, int]]] = [[] for _ in range(n ** len(new))]
     for images in itertools.permutations(range(n)):
-        value = dict(zip(legs, images))
+        value = dict(zip(legs, images, strict=True))
         sign = (-1) ** sum(a > b for a, b in itertools.combinations(images, 2))
         target = sum(value[i] * n**p for p, i in enumerate(reversed(new)))
         found[target].append((sum(value[i] * n**p for p, i in enumerate(reversed(old))), sign))
@@ -95,8 +97,10 @@ def signed(
     return x if new == last else x.movedim(last, new).clone(memory_format=torch.contiguous_format)
 ''',
     "scaled": '''\
-def scaled(x: Tensor, ratio: Tensor, power: int) -> Tensor:
-    """Multiply by a power of ratio, which has the shape of the batch."""
+def scaled(x: Tensor, ratio: Tensor | None, power: int) -> Tensor:
+    """Multiply by a power of ratio, which has the shape of the batch, where there is one."""
+    if ratio is None:
+        return x
     return x * (ratio**power).reshape(*ratio.shape, *(1,) * (x.ndim - ratio.ndim)).to(x.dtype)
 ''',
     "matrix": '''\
@@ -158,9 +162,11 @@ def kernel(plan: Plan) -> str:
     """The source of ``apply(x, weight[, bias], n) -> y``, with the constants and helpers it uses.
 
     It needs ``torch`` and ``Tensor`` in scope, and ``itertools`` where the plan has Levi-Civita
-    symbols. x has shape (*batch, n, ..., n, in_channels).
+    symbols. x has shape (*batch, n, ..., n, in_channels). For a family such as S() it takes ``ratio``
+    too, as :func:`ragged_kernel` does, or None.
     """
-    emitter = Emitter(plan)
+    left = [kind for kind, size in enumerate(network_sizes(plan.group.n)) if size is None]
+    emitter = Emitter(plan, ragged=left[0] if len(left) == 1 else None)
     return emitter.text([emitter.apply()])
 
 
@@ -247,15 +253,16 @@ class Emitter:
                 "    weight = weight + bias[:0].sum()",
             ]
         if plan.bias_basis is not None and any(sign != 1 for sign in plan.bias_signs):
-            signs = self._table("SIGNS", _tensor([[sign] for sign in plan.bias_signs]))
-            body += self._with_bias(f"bias = bias * {self._placed(signs, 'bias')}")
+            signs = self._table("SIGNS", _tensor(list(plan.bias_signs)))
+            body += self._with_bias(f"bias = bias * {self._placed(signs, 'bias')}[:, None]")
         body += self._body(plan.steps, plan.words(), "weight", plan.result)
         result = self._owned(plan.steps, plan.result)
         bias = "" if plan.bias_basis is None else " bias: Tensor,"
         if self.optional:
             bias = " bias: Tensor | None,"
+        arguments = f"x: Tensor, weight: Tensor,{bias} {self._sized}"
         head = [
-            f"def apply(x: Tensor, weight: Tensor,{bias} {self._sized}) -> Tensor:",
+            *signature("apply", arguments, "Tensor"),
             f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""',
         ]
         return self._function(head, "x", len(plan.inputs), body, result)
@@ -279,23 +286,14 @@ class Emitter:
             (True, False): "Tensor",
             (False, True): "tuple[Tensor, Tensor | None]",
         }[of_input, of_parameters]
-        signature = f"def {name}({', '.join(arguments)}, g: Tensor, {self._sized}) -> {returned}:"
-        head = (
-            [signature]
-            if len(signature) <= WIDTH
-            else [
-                f"def {name}(",
-                f"    {', '.join(arguments)}, g: Tensor, {self._sized}",
-                f") -> {returned}:",
-            ]
-        )
+        head = signature(name, f"{', '.join(arguments)}, g: Tensor, {self._sized}", returned)
         return self._function(head, "g", len(plan.outputs), body, ", ".join(results))
 
     @property
     def _sized(self) -> str:
         """The last arguments of all functions."""
         sizes = "int" if self.plan.types == 1 else "tuple[int, ...]"
-        return f"n: {sizes}{', ratio: Tensor' if self.ragged is not None else ''}"
+        return f"n: {sizes}{', ratio: Tensor | None = None' if self.ragged is not None else ''}"
 
     def _function(
         self, head: list[str], given: str, order: int, body: list[str], result: str
@@ -310,8 +308,8 @@ class Emitter:
         """Scale the rows of the weight, and add one of zeros, where the steps need that."""
         made = weight
         if any(scale != 1 for scale in self.plan.scales):
-            table = self._table("SCALES", _floats([[[float(scale)]] for scale in self.plan.scales]))
-            made = f"{made} * {self._placed(table, 'weight')}"
+            table = self._table("SCALES", _floats([float(scale) for scale in self.plan.scales]))
+            made = f"{made} * {self._placed(table, 'weight')}[:, None, None]"
         mixes = [step for step in steps if isinstance(step, Mix)]
         if any(ABSENT in row for step in mixes for row in step.rows):
             if made != weight:
@@ -406,9 +404,12 @@ class Emitter:
             outs, features = len(step.outs), len(step.features)
             yield f"# {outs} results of order {order}, each from {features} features"
             return
-        for line in describe(step, known, self.plan):
+        diagram = drawing(step)
+        variables = {name: self._variable(name) for name in known}
+        words = {variables[name]: word for name, word in known.items()}
+        for line in describe(replaced(step, variables), words, self.plan):
             # Of an embedding, "y1 = y0 with y0[ij] += ...", only what it writes is said.
-            line = line.split(" with ")[-1]
+            line = f"{diagram}: {line.split(' with ')[-1]}" if diagram else line
             yield from textwrap.wrap(
                 line, WIDTH - 4, initial_indent="# ", subsequent_indent="#     "
             )
@@ -525,7 +526,7 @@ class Emitter:
             if len(outs) > WIDTH - 12:
                 yield from ("(", *(f"    {out}," for out in step.outs))
                 outs = ")"
-            yield from _call(f"{outs} = mix", [weight, rows, *features])
+            yield from call(f"{outs} = mix", [weight, rows, *features])
         for out, added in zip(step.outs, step.bias_rows, strict=bool(step.bias_rows)):
             if added != ABSENT:
                 yield from self._with_bias(f"{out} = {out} + bias[{added}]")
@@ -621,15 +622,15 @@ class Emitter:
             else:
                 yield f"of_weight = {self._picked(every, order)}"
             if any(scale != 1 for scale in plan.scales):
-                scales = self._table("SCALES", _floats([[[float(s)]] for s in plan.scales]))
-                yield f"of_weight = of_weight * {self._placed(scales, 'of_weight')}"
+                scales = self._table("SCALES", _floats([float(scale) for scale in plan.scales]))
+                yield f"of_weight = of_weight * {self._placed(scales, 'of_weight')}[:, None, None]"
         if plan.bias_basis is None:
             yield "of_bias = None"
         else:
             yield f"of_bias = torch.stack({_list([f'b{row}' for row in range(len(plan.bias_signs))])})"
             if any(sign != 1 for sign in plan.bias_signs):
-                signs = self._table("SIGNS", _tensor([[sign] for sign in plan.bias_signs]))
-                yield f"of_bias = of_bias * {self._placed(signs, 'of_bias')}"
+                signs = self._table("SIGNS", _tensor(list(plan.bias_signs)))
+                yield f"of_bias = of_bias * {self._placed(signs, 'of_bias')}[:, None]"
 
     def _diagonal(self, name: str, labels: tuple[int, ...]) -> str:
         """The view of a tensor on which axes of equal label have equal indices."""
@@ -649,6 +650,18 @@ class Emitter:
             return name
         self.helpers.add("permuted")
         return f"permuted({name}, {', '.join(map(str, permutation))})"
+
+
+def drawing(step: Step) -> str:
+    """The diagram that a step applies, as text; empty for steps that have none of their own."""
+    match step:
+        case Contract():
+            return drawn(step.keep, step.labels, step.forms)
+        case Embed():
+            return drawn(step.labels, step.keep, step.forms)
+        case LeviCivita():
+            return drawn(step.keep, step.labels, legs=step.legs)
+    return ""
 
 
 def _width(labels: tuple[int, ...]) -> int:
@@ -679,14 +692,23 @@ def _constant(name: str, made: str) -> str:
     assert found
     head, inner, tail = found.groups()
     rows = re.sub(r"([\])]), ([\[(])", r"\1,\n\2", inner).split("\n")
+    indent = "     " if rows[0].startswith(("[", "(")) else "    "
     lines = [
         line
         for row in rows
         for line in textwrap.wrap(
-            f"{row.rstrip(',')},", WIDTH, initial_indent="    ", subsequent_indent="     "
+            f"{row.rstrip(',')},", WIDTH, initial_indent="    ", subsequent_indent=indent
         )
     ]
     return "\n".join(["# fmt: off", f"{name} = {head}", *lines, tail, "# fmt: on"])
+
+
+def signature(name: str, arguments: str, returned: str) -> list[str]:
+    """The head of a function, broken over lines as code formatters do."""
+    line = f"def {name}({arguments}) -> {returned}:"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"def {name}(", f"    {arguments}", f") -> {returned}:"]
 
 
 def _tuple(items: list[str]) -> str:
@@ -705,7 +727,7 @@ def _floats(values: object) -> str:
     return f"torch.tensor({values}, dtype=torch.float64)"
 
 
-def _call(function: str, arguments: list[str]) -> list[str]:
+def call(function: str, arguments: list[str]) -> list[str]:
     """A call, broken over lines as code formatters do; it stands four columns in."""
     inline = ", ".join(arguments)
     if 4 + len(function) + len(inline) + 2 <= WIDTH:
