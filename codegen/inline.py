@@ -12,6 +12,7 @@ ERROR = '''\
 class BackendError(RuntimeError):
     """A kernel that cannot be built, or cannot run what was asked of it."""
 '''
+PLAIN = re.compile(r"^(?:import [\w.]+(?: as \w+)?|from [\w.]+ import [\w, ]+)\n", re.MULTILINE)
 IMPORT = re.compile(r"^from tannaka\.codegen\.(\w+) import [\w, ]+\n", re.MULTILINE)
 
 
@@ -44,7 +45,11 @@ def inline(text: str) -> tuple[str, list[str]]:
                 imports.append(ast.unparse(node))
         return errors + "".join(lines[last:]).strip() + "\n\n\n"
 
-    return IMPORT.sub(written, text), imports
+    def noted(match: re.Match[str]) -> str:
+        imports.append(match[0].strip())
+        return ""
+
+    return PLAIN.sub(noted, IMPORT.sub(written, text)), imports
 
 
 def merged(imports: Iterable[str]) -> str:

@@ -108,7 +108,7 @@ def account(plan: Plan, function: str, *arguments: Any) -> Account:
 def recorded(plan: Plan) -> Any:
     """The functions and kernels of a plan, not yet operators."""
     text, _, _ = backend.kernels(plan).partition("\nKERNELS = ")
-    return load_module(HEADER + text.replace("\nrequire_gpu()\n", "\n"), "recorded")
+    return load_module(HEADER + text.removeprefix(backend.BACKED), "recorded")
 
 
 def _key(tensor: Tensor) -> int:

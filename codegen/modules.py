@@ -32,6 +32,7 @@ from tannaka.codegen.choose import (
 )
 from tannaka.codegen.execute import kernel
 from tannaka.codegen.explain import SHOWN, Explanation, explanation
+from tannaka.codegen.gpu import require_gpu
 from tannaka.codegen.network import sizes as network_sizes
 from tannaka.codegen.network import word
 from tannaka.codegen.notation import Reduce, shape
@@ -191,6 +192,8 @@ class EquivariantLinear(nn.Module):
         if not isinstance(plan, Plan):
             return kernel(plan)
         backend = find_backend(self.backend)
+        if backend is triton.kernels:
+            require_gpu()
         left = [kind for kind, size in enumerate(network_sizes(self.group.n)) if size is None]
         self._apply_ragged = _ragged(backend, plan, left[0]) if len(left) == 1 else None
         self.source = backend(plan)

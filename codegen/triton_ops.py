@@ -43,23 +43,6 @@ class Sizes:
         return shape
 
 
-def require_gpu() -> None:
-    """Raise BackendError where no kernel could run."""
-    try:
-        import_module("triton")
-    except ModuleNotFoundError as error:
-        raise BackendError(
-            f"backend 'triton' needs {error.name} (pip install {error.name}); backend='einsum' needs "
-            "nothing"
-        ) from error
-    if not interpreted() and not torch.cuda.is_available():
-        raise BackendError(
-            "backend 'triton' needs a GPU, and PyTorch sees none; TRITON_INTERPRET=1 in the "
-            "environment, set before Python starts, runs its kernels on the CPU, slowly; "
-            "backend='einsum' runs anywhere"
-        )
-
-
 def interpreted() -> bool:
     """Whether Triton runs kernels by its interpreter."""
     return bool(import_module("triton").knobs.runtime.interpret)
@@ -78,7 +61,7 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Size
         *tensors, n = arguments
         n, *ratio = n if sizes.ragged else (n,)
         # Under vmap the batch has an axis more, which the mask does not have.
-        ratio = [one.expand(sizes.batch(name, tensors)) for one in ratio]
+        ratio = [one if one is None else one.expand(sizes.batch(name, tensors)) for one in ratio]
         if _has_numbers(tensors[0]) and not torch.compiler.is_compiling():
             return function(*tensors, n, *ratio)
         each = list(n) if isinstance(n, tuple) else [n]

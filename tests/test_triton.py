@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -286,6 +287,45 @@ def test_masks_under_vmap_are_refused() -> None:
     torch.testing.assert_close(one, torch.stack([layer(each, masks[0]) for each in x]))
 
 
-def test_files_are_not_generated_yet() -> None:
-    with pytest.raises(BackendError, match="'triton' runs layers, and writes no file"):
-        tn.generate(tn.S(3), 1, 1, 2, 2, backend="triton")
+@pytest.mark.parametrize(
+    ("group", "k", "l", "reduce"),
+    [
+        (tn.S(9), 2, 2, "mean"),
+        (tn.S(), 2, 1, "mean"),
+        (tn.Sp(4), 2, 2, "sum"),
+        (tn.S(4) * tn.O(3), (0, 1), (1, 0), "mean"),
+    ],
+)
+def test_files_check_themselves_where_there_is_no_tannaka(
+    group: Any, k: Any, l: Any, reduce: Any, tmp_path: Path
+) -> None:
+    code = tn.generate(group, k, l, 3, 4, backend="triton", reduce=reduce)
+    path = code.save(tmp_path / "layer.py")
+    (tmp_path / "tannaka.py").write_text("raise ImportError")
+    done = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is what it says" in done.stdout
+    layer = code.load()(dtype=torch.float64)
+    twin = quiet_layer(group, k, l, 3, 4, backend="einsum", lowering="factored", reduce=reduce)
+    layer.load_state_dict(twin.state_dict())
+    sizes = (4,) * k if group == tn.S() else group.shape(k)
+    x = torch.randn(2, *sizes, 3, dtype=torch.float64)
+    torch.testing.assert_close(layer(x), twin(x))
+
+
+@pytest.mark.parametrize("name", kinds())
+def test_text_is_as_formatters_leave_it(name: str, tmp_path: Path) -> None:
+    for number, hom in enumerate(homs_of(name)):
+        if number % 7 == 0:
+            plan = optimise(lower(hom, 2, 3))
+            (tmp_path / f"kernels_{number}.py").write_text(kernels(plan))
+    command = [sys.executable, "-m", "ruff", "format", "--check", "--isolated"]
+    done = subprocess.run(
+        [*command, "--line-length", "100", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -52,12 +52,14 @@ ALONE: dict[str, Callable[[AnyPlan], str]] = {
     "cpp": cpp.kernel,  # type: ignore[dict-item]
     "numpy": _calling(arrays.NUMPY),
     "jax": _calling(arrays.JAX),
+    "triton": triton.kernel,
 }
 """What writes ``apply`` alone, differentiable by itself, for a file of its own."""
 
 
 def backend(
-    name: str, written: dict[str, Callable[..., str]] = BACKENDS  # type: ignore[assignment]
+    name: str,
+    written: dict[str, Callable[..., str]] = BACKENDS,  # type: ignore[assignment]
 ) -> Callable[..., str]:
     """The backend of this name; ``"auto"`` is the best one there is.
 
@@ -68,11 +70,6 @@ def backend(
     tannaka.diagrams.errors.BackendError: there is no backend 'cuda'; choose one of: auto, einsum, cpp, triton
     """
     name = "einsum" if name == "auto" else name
-    if name not in written and name in BACKENDS:
-        raise BackendError(
-            f"backend {name!r} runs layers, and writes no file of its own yet; choose one of: "
-            f"{', '.join(['auto', *written])}"
-        )
     if name not in written and name in ALONE:
         raise BackendError(
             f"backend {name!r} writes files, and runs no layers; choose one of: "

@@ -260,7 +260,7 @@ class Emitter:
         bias = "" if plan.bias_basis is None else " bias: Tensor,"
         if self.optional:
             bias = " bias: Tensor | None,"
-        arguments = f"x: Tensor, weight: Tensor,{bias} {self._sized}"
+        arguments = f"x: Tensor, weight: Tensor,{bias} {self.sized}"
         head = [
             *signature("apply", arguments, "Tensor"),
             f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""',
@@ -286,11 +286,11 @@ class Emitter:
             (True, False): "Tensor",
             (False, True): "tuple[Tensor, Tensor | None]",
         }[of_input, of_parameters]
-        head = signature(name, f"{', '.join(arguments)}, g: Tensor, {self._sized}", returned)
+        head = signature(name, f"{', '.join(arguments)}, g: Tensor, {self.sized}", returned)
         return self._function(head, "g", len(plan.outputs), body, ", ".join(results))
 
     @property
-    def _sized(self) -> str:
+    def sized(self) -> str:
         """The last arguments of all functions."""
         sizes = "int" if self.plan.types == 1 else "tuple[int, ...]"
         return f"n: {sizes}{', ratio: Tensor | None = None' if self.ragged is not None else ''}"
@@ -365,7 +365,8 @@ class Emitter:
                 names.append(copy)
                 del self.copies[view]
         if names:
-            yield from (f"del {', '.join(names[i : i + 12])}" for i in range(0, len(names), 12))
+            lines = textwrap.wrap(", ".join(names), WIDTH - 8, break_long_words=False)
+            yield from (f"del {line.rstrip(',')}" for line in lines)
 
     def _variable(self, name: str) -> str:
         return self.names.get(name, name)
@@ -593,7 +594,7 @@ class Emitter:
             self.helpers.add("outer")
             sources = [self._variable(name) for name in step.sources]
             name = f"w{number}"
-            yield f"{name} = outer({_tuple(sources)}, {_tuple(features)})"
+            yield from call(f"{name} = outer", [_tuple(sources), _tuple(features)])
             self.outers.append((name, step))
         for feature, row in zip(features, step.bias_rows, strict=bool(step.bias_rows)):
             if row != ABSENT:
@@ -734,4 +735,21 @@ def call(function: str, arguments: list[str]) -> list[str]:
         return [f"{function}({inline})"]
     if 8 + len(inline) <= WIDTH:
         return [f"{function}(", f"    {inline}", ")"]
-    return [f"{function}(", *(f"    {argument}," for argument in arguments), ")"]
+    lines = [f"{function}("]
+    for argument in arguments:
+        if 9 + len(argument) <= WIDTH or not argument.startswith("("):
+            lines.append(f"    {argument},")
+            continue
+        # A tuple, an item a line.
+        items = argument[1:-1].rstrip(",")
+        lines += ["    (", *(f"        {item}," for item in _split(items)), "    ),"]
+    return [*lines, ")"]
+
+
+def _split(items: str) -> list[str]:
+    """The items of a list, at commas that are in no parentheses.
+
+    >>> _split("x, f(y, 0), z")
+    ['x', 'f(y, 0)', 'z']
+    """
+    return re.split(r", (?![^()]*\))", items)

@@ -66,9 +66,7 @@ class _Constants:
         made = [f"{name} = {value}" for name, value in sorted(self.used.items())]
         return "\n".join([*made, *stacks])
 
-    def stack(
-        self, name: str, symbol: str, networks: tuple[Network, ...], sizes: list[int]
-    ) -> str:
+    def stack(self, name: str, symbol: str, networks: tuple[Network, ...], sizes: list[int]) -> str:
         """The statement that makes the matrices of some diagrams."""
         base, plan = self.dialect.base, self.plan
         reshaped = f".reshape({', '.join(map(str, sizes))})"
@@ -225,7 +223,7 @@ def orbit_numbers(order: int) -> {dialect.constant}:
     images = [{array}(one) for one in GENERATORS]
     moves = [sum(image[digit] * N**place for place, digit in digits) for image in images]
     least, before = tuples, tuples + 1
-    while {'not torch.equal(least, before)' if torch else '(least != before).any()'}:
+    while {"not torch.equal(least, before)" if torch else "(least != before).any()"}:
         before = least
         for to in moves:
             least = {base}.minimum(least, least[to])
@@ -284,7 +282,7 @@ def classes() -> list[tuple[Tensor, Tensor, Bags, Bags]]:
     return found
 '''
 
-SUMMED = '''\
+SUMMED = """\
     flat = x.reshape(-1, N**ORDER_IN, x.shape[-1])
     rows = flat.movedim(1, 0).reshape(N**ORDER_IN, -1)
     y = x.new_zeros((len(flat), N**ORDER_OUT, weight.shape[1]))
@@ -294,7 +292,7 @@ SUMMED = '''\
         summed = summed.reshape(len(outputs), len(orbits), len(flat), x.shape[-1])
         mixed = torch.einsum("irzc,roc->zio", summed, weight[orbits.to(weight.device)])
         y = y.index_add(1, outputs.to(x.device), mixed)
-'''
+"""
 
 
 def orbit_rows(plan: OrbitPlan) -> Iterator[tuple[str, str]]:

@@ -29,9 +29,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tannaka.codegen.backends.einsum import WIDTH, Emitter
+from tannaka.codegen.backends.einsum import WIDTH, Emitter, signature
 from tannaka.codegen.backends.triton_text import (
-    HEADER,
+    IMPORTS,
     ON_GPU,
     PARTS,
     Axes,
@@ -45,6 +45,8 @@ from tannaka.codegen.backends.triton_text import (
 from tannaka.codegen.fusion import Group, Sweep, Tile, grouped
 from tannaka.codegen.gradient import GRADIENT, AnyStep, Outer
 from tannaka.codegen.network import Word
+from tannaka.codegen.network import sizes as network_sizes
+from tannaka.codegen.notation import shape
 from tannaka.codegen.plan import ABSENT, INPUT, Contract, Embed, Plan
 
 BLOCK = {1: (64,), 2: (32, 16), 3: (16, 16, 4), 4: (8, 8, 4, 4)}
@@ -93,24 +95,53 @@ def kernels(plan: Plan) -> str:
 
     As ``einsum.kernels``, with Triton kernels before them; ``KERNELS`` has them for autograd.
     """
-    return _text(_Emitter(plan, optional=True))
+    return f"{BACKED}\n{IMPORTS}\n\n{_text(_Emitter(plan, optional=True))}"
 
 
 def ragged_kernels(plan: Plan, kind: int) -> str:
     """The same functions, each with an argument ``ratio`` more, as ``einsum.ragged_kernel`` has."""
-    return _text(_Emitter(plan, optional=True, ragged=kind))
+    emitter = _Emitter(plan, optional=True, ragged=kind)
+    return f"{BACKED}\n{IMPORTS}\n\n{_text(emitter)}"
+
+
+BACKED = "from tannaka.codegen.triton_ops import Sizes, registered\n"
+
+
+def kernel(plan: Plan) -> str:
+    """The source of ``apply(x, weight[, bias], n) -> y``, differentiable, for a file of its own.
+
+    The file has the text of the modules that are imported, in the place of the imports.
+    """
+    left = [kind for kind, size in enumerate(network_sizes(plan.group.n)) if size is None]
+    emitter = _Emitter(plan, optional=True, ragged=left[0] if len(left) == 1 else None)
+    bias = ", bias: Tensor" if plan.bias_basis is not None else ""
+    sizes = "n" if emitter.ragged is None else "(n, ratio)"
+    head = signature("apply", f"x: Tensor, weight: Tensor{bias}, {emitter.sized}", "Tensor")
+    given = f"x, weight, {'bias' if bias else 'None'}"
+    # Imports go to the head of the file.
+    imports = IMPORTS.replace("\n\n", "\n")
+    return "\n".join(
+        [
+            "from tannaka.codegen.autograd import DIFFERENTIABLE, Kernels, layer, ready",
+            f"{BACKED}{imports}{_text(emitter)}",
+            "",
+            *head,
+            f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""',
+            f"    return layer((KERNELS, {sizes}), *ready({given}))",
+            "",
+        ]
+    )
 
 
 def _text(emitter: _Emitter) -> str:
+    """Imports, kernels, functions, and ``KERNELS``."""
     plan, functions = emitter.plan, emitter.functions()
     functions[0] = functions[0].replace("def apply(", "def forward(", 1)
     parts = [text.rstrip() for name, text in PARTS.items() if name in emitter.parts]
     text = "\n\n\n".join([*parts, *emitter.kernels.values(), emitter.text(functions).rstrip()])
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     ragged = ", ragged=True" if emitter.ragged is not None else ""
-    return f"""{HEADER}
-
-{text}
+    return f"""{text}
 
 
 KERNELS = registered(
@@ -194,9 +225,12 @@ class _Emitter(Emitter):
             yield f"{step.out} = {source}.new_empty(({shaped}))"
             rows = f"{step.out}.numel() // {channels}"
             given += [made, step.out, rows, f"{made}.shape[-2]", " * ".join(terms) or "1"]
-        most = ", ".join(f"{step.out}.numel()" for step in group.steps)
-        most = f"max({most})" if len(group.steps) > 1 else most
-        yield f"rows = {most} // {channels}"
+        counts = [f"{step.out}.numel()" for step in group.steps]
+        if len(counts) == 1:
+            yield f"rows = {counts[0]} // {channels}"
+        else:
+            yield from listed("rows = max(", counts, ")")
+            yield f"rows //= {channels}"
         yield from listed(
             f"wrap_triton({self._finisher(len(partial))})"
             f"[triton.cdiv(rows, 32), {len(partial)}, triton.cdiv({channels}, 32)](",

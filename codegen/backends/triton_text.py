@@ -11,10 +11,7 @@ from tannaka.codegen.network import Word
 from tannaka.codegen.notation import indices
 from tannaka.codegen.plan import Contract, Embed, Plan, describe
 
-HEADER = """\
-from tannaka.codegen.triton_ops import Sizes, registered, require_gpu
-
-require_gpu()
+IMPORTS = """\
 import os
 from collections.abc import Callable
 from typing import Any
@@ -45,7 +42,7 @@ def fitted(size: int, most: int) -> int:
 ''',
     "spread": '''\
 def spread(x: Tensor) -> tuple[Tensor, int]:
-    """x with the channels of a position side by side, and how far the next position is from it.
+    """Give x with the channels of a position side by side, and how far the next position is.
 
     A copy is made where positions are not equally far apart, as they are in one piece, and where x
     is a range of the channels of such a tensor.

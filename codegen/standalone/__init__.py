@@ -57,6 +57,10 @@ class Target:
 
 TARGETS = {
     "cpp": Target(needs=", and a C++ compiler"),
+    "triton": Target(
+        needs=" and triton, and a GPU, or TRITON_INTERPRET=1",
+        setup=("if not interpreted():", '    torch.set_default_device("cuda")'),
+    ),
     "numpy": Target("numpy"),
     "jax": Target("jax"),
 }
@@ -138,5 +142,7 @@ def _explanation(plan: AnyPlan, axes: Axes, name: str, target: Target) -> str:
         "to jit, vmap and differentiate. Parameters have the layout of tannaka's own layer for "
         "PyTorch, and load(state) takes them from its state dicts, as arrays.",
     }[target.framework] + " Run this file to check it against a dense reference."
-    written = f"Written by tannaka {version('tannaka')}; needs only {target.framework}{target.needs}."
+    written = (
+        f"Written by tannaka {version('tannaka')}; needs only {target.framework}{target.needs}."
+    )
     return "\n\n".join(textwrap.fill(words, WIDTH - 1) for words in (layout, use, written))

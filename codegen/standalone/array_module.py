@@ -135,7 +135,7 @@ ${skip}        sizes = [n if other == axis else 1 for other in range(${axes})]
     return found
 ''')
 
-MASKED = Template('''\
+MASKED = Template("""\
 if mask is None:
     return ${apply})
 batch = x.shape[: x.ndim - len(expected)]
@@ -146,7 +146,7 @@ x = ${xp}.where(real(mask, ${word_in}), x, zero)
 # A mean over all points, padded ones too, times n / count is that over real ones.
 y = ${apply}, ${size} / ${xp}.maximum(mask.sum(-1), 1))
 return ${xp}.where(real(mask, ${word_out}), y, zero)
-''')
+""")
 
 
 def imports(jax: bool) -> tuple[str, ...]:
@@ -286,7 +286,9 @@ def check(written: Written, jax: bool) -> str:
         x_shape=axes.of("IN", axes.n, "2", after=["2"]),
         table=written.table,
         bias_shape=f", (len({written.bias_table}), 3)" * written.bias,
-        sizes="\n".join(f"    {line}".rstrip() for line in [*written.also, *_at_sizes(written, jax)]),
+        sizes="\n".join(
+            f"    {line}".rstrip() for line in [*written.also, *_at_sizes(written, jax)]
+        ),
         element="\n".join(f"    {line}" for line in _moved(written, jax)),
         layer=_of_the_layer(written, jax),
     )

@@ -25,9 +25,7 @@ def host_tables(plan: HostPlans) -> list[str]:
     group = plan.hom.group
     lines = [
         "# Permutations of the indices that generate the group, each as the list of its images.",
-        constant(
-            "GENERATORS: tuple[tuple[int, ...], ...]", tuple(map(tuple, group.permutations))
-        ),
+        constant("GENERATORS: tuple[tuple[int, ...], ...]", tuple(map(tuple, group.permutations))),
     ]
     if isinstance(group, Aut):
         lines += _host(group)
@@ -75,7 +73,9 @@ def graph_kind(group: Aut) -> str:
 def _graph(graph: BilabelledGraph, row: int, plan: GraphPlan) -> tuple[str, str]:
     """A graph as data, its colours by number, and in words."""
     host = plan.hom.group.host
-    edges = tuple((*edge[:2], *(host.edge_colours.index(c) for c in edge[2:])) for edge in graph.edges)
+    edges = tuple(
+        (*edge[:2], *(host.edge_colours.index(c) for c in edge[2:])) for edge in graph.edges
+    )
     data: tuple[object, ...] = (graph.vertices, edges, graph.outputs, graph.inputs)
     if host.vertex_colours:
         data += (tuple((v, host.vertex_colours.index(c)) for v, c in graph.colours),)
@@ -94,9 +94,7 @@ def _host(group: Aut) -> list[str]:
     kind = "tuple[tuple[int, int, int], ...]" if coloured else "tuple[tuple[int, int], ...]"
     lines = [f"# The edges of the graph, {joins}: {what}.", constant(f"EDGES: {kind}", edges)]
     if host.vertex_colours:
-        numbers = tuple(
-            -1 if c is None else host.vertex_colours.index(c) for c in host.colours
-        )
+        numbers = tuple(-1 if c is None else host.vertex_colours.index(c) for c in host.colours)
         lines += [
             "# The kind of each vertex, by number.",
             constant("COLOURS: tuple[int, ...]", numbers),
@@ -156,8 +154,9 @@ def _dense(plan: GraphPlan, library: Library) -> str:
         lines += [
             "    for v, kind in kinds:",
             f"        which = {made}([colour == kind for colour in COLOURS])",
-            "        operands += [one @ which.to(one), [v]]" if torch else
-            "        operands += [one @ which, [v]]",
+            "        operands += [one @ which.to(one), [v]]"
+            if torch
+            else "        operands += [one @ which, [v]]",
         ]
     lines += [
         "    for v in set(range(vertices)).difference(*edges, outputs, inputs):",

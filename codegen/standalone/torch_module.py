@@ -57,7 +57,7 @@ ${forward}
         super()._load_from_state_dict(state_dict, prefix, *args)
 ''')
 
-FORWARD = Template('''\
+FORWARD = Template("""\
     def forward(self, x: Tensor${parameters}) -> Tensor:
 ${doc}
 ${sizes}        expected = ${expected}
@@ -69,9 +69,9 @@ ${sizes}        expected = ${expected}
         casting = x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
         if x.dtype != self.weight.dtype and not casting:
             raise TypeError(f"the input is {x.dtype}, the weight {self.weight.dtype}")
-${apply}''')
+${apply}""")
 
-MASKED = Template('''\
+MASKED = Template("""\
         if mask is None:
             return ${apply})
         batch = x.shape[: x.ndim - len(expected)]
@@ -82,7 +82,7 @@ MASKED = Template('''\
         count = mask.sum(-1).clamp(min=1).to(torch.promote_types(x.dtype, torch.float32))
         y = ${apply}, ${size} / count)
         return torch.where(real(mask, ${word_out}), y, 0.0)
-''')
+""")
 
 REAL = Template('''\
 def real(mask: Tensor, ${word}) -> Tensor:
@@ -274,13 +274,13 @@ if __name__ == "__main__":
     check()
 ''')
 
-LAYER = Template('''\
+LAYER = Template("""\
     layer = ${name}(dtype=torch.float64)
     twin = ${name}(dtype=torch.float64)
     for parameter in layer.parameters():
         nn.init.normal_(parameter)
     twin.load_state_dict(layer.state_dict())
-${run}''')
+${run}""")
 
 
 def check(written: Written) -> str:
@@ -355,7 +355,7 @@ def _moved(written: Written) -> list[str]:
     return [
         *lines,
         "compare(",
-        f'    "commutes with a random group element",',
+        '    "commutes with a random group element",',
         f"    apply(act(g, x, {axes.word('IN')}), {given}{n}),",
         f"    act(g, apply(x, {given}{n}), {axes.word('OUT')}),",
         ")",
@@ -386,7 +386,7 @@ compare("state dicts carry the parameters", twin(x{said}), want)
     return LAYER.substitute(name=written.name, run=run)
 
 
-MASKS = Template('''\
+MASKS = Template("""\
 # Of inputs padded to one size, each gives what it gives by itself.
 mask = torch.rand(2, ${size}) < 0.5
 mask[:, 0] = True
@@ -398,7 +398,7 @@ ${fewer_in}    want = layer(one${fewer})
     total = y.square().sum()
 ${fewer_out}    compare("padded", y, want)
     compare("and zero elsewhere", total, want.square().sum())
-''')
+""")
 
 
 def _of_masks(written: Written) -> str:
@@ -426,6 +426,4 @@ def _at_places(name: str, word: tuple[int, ...], axes: Axes, order: str) -> str:
     if not found:
         return ""
     listed = repr(found) if axes.typed else f"range({order})"
-    return (
-        f"    for axis in {listed}:\n        {name} = {name}.index_select(axis, places)\n"
-    )
+    return f"    for axis in {listed}:\n        {name} = {name}.index_select(axis, places)\n"

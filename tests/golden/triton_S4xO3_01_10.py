@@ -1,6 +1,5 @@
-from tannaka.codegen.triton_ops import Sizes, registered, require_gpu
+from tannaka.codegen.triton_ops import Sizes, registered
 
-require_gpu()
 import os
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +29,7 @@ def fitted(size: int, most: int) -> int:
 
 
 def spread(x: Tensor) -> tuple[Tensor, int]:
-    """x with the channels of a position side by side, and how far the next position is from it.
+    """Give x with the channels of a position side by side, and how far the next position is.
 
     A copy is made where positions are not equally far apart, as they are in one piece, and where x
     is a range of the channels of such a tensor.
@@ -383,7 +382,7 @@ PLACES_0 = (1, 0)
 def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: tuple[int, ...]) -> Tensor:
     """Apply the layer to x of shape (*batch, n0, n1, in_channels)."""
     batch = x.shape[: x.ndim - 3]
-    # c0[j] = mean over i of x[ij]
+    # 0 2 | 1: c0[j] = mean over i of x[ij]
     x, x_stride = spread(x)
     i_block = fitted(n[0], 32)
     j_block = fitted(n[1], 16)
@@ -405,7 +404,7 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: tuple[int, ...]) 
     m1 = c0 @ weight[1].T
     del c0
     # m0[ij] = W0 x[ji]
-    # m0[ij] += m1[i]
+    # 0 2 | 1: m0[ij] += m1[i]
     m0 = x.new_empty((*batch, n[1], n[0], weight.shape[1]))
     rows = m0.numel() // weight.shape[1]
     wrap_triton(tile_0)[
@@ -433,7 +432,7 @@ def gradients(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     batch = g.shape[: g.ndim - 3]
     turned = weight.transpose(1, 2)
-    # c0[j] = mean over i of x[ij]
+    # 0 2 | 1: c0[j] = mean over i of x[ij]
     x, x_stride = spread(x)
     i_block = fitted(n[0], 32)
     j_block = fitted(n[1], 16)
@@ -451,7 +450,7 @@ def gradients(
     wrap_triton(finish_0)[triton.cdiv(rows, 32), 1, triton.cdiv(x.shape[-1], 32)](
         p0, c0, c0.numel() // x.shape[-1], p0.shape[-2], n[0], x.shape[-1], 32, 32
     )
-    # d_m1[i] = sum over j of g[ij]
+    # 0 1 | 2: d_m1[i] = sum over j of g[ij]
     g, g_stride = spread(g)
     i_block = fitted(n[1], 32)
     j_block = fitted(n[0], 16)
@@ -498,7 +497,7 @@ def gradients(
     )
     w1 = w1.sum(1).to(x.dtype)
     # d_x[ij] = W0 g[ji]
-    # d_x[ij] += d_c0[j] / n
+    # 0 | 1 2: d_x[ij] += d_c0[j] / n
     d_x = g.new_empty((*batch, n[0], n[1], turned.shape[1]))
     rows = d_x.numel() // turned.shape[1]
     wrap_triton(tile_1)[
@@ -526,7 +525,7 @@ def gradients(
 def input_gradient(weight: Tensor, g: Tensor, n: tuple[int, ...]) -> Tensor:
     batch = g.shape[: g.ndim - 3]
     turned = weight.transpose(1, 2)
-    # d_m1[i] = sum over j of g[ij]
+    # 0 1 | 2: d_m1[i] = sum over j of g[ij]
     g, g_stride = spread(g)
     i_block = fitted(n[1], 32)
     j_block = fitted(n[0], 16)
@@ -548,7 +547,7 @@ def input_gradient(weight: Tensor, g: Tensor, n: tuple[int, ...]) -> Tensor:
     d_c0 = d_m1 @ turned[1].T
     del d_m1
     # d_x[ij] = W0 g[ji]
-    # d_x[ij] += d_c0[j] / n
+    # 0 | 1 2: d_x[ij] += d_c0[j] / n
     d_x = g.new_empty((*batch, n[0], n[1], turned.shape[1]))
     rows = d_x.numel() // turned.shape[1]
     wrap_triton(tile_1)[
@@ -573,7 +572,7 @@ def input_gradient(weight: Tensor, g: Tensor, n: tuple[int, ...]) -> Tensor:
 
 def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, Tensor | None]:
     batch = g.shape[: g.ndim - 3]
-    # c0[j] = mean over i of x[ij]
+    # 0 2 | 1: c0[j] = mean over i of x[ij]
     x, x_stride = spread(x)
     i_block = fitted(n[0], 32)
     j_block = fitted(n[1], 16)
@@ -591,7 +590,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
     wrap_triton(finish_0)[triton.cdiv(rows, 32), 1, triton.cdiv(x.shape[-1], 32)](
         p0, c0, c0.numel() // x.shape[-1], p0.shape[-2], n[0], x.shape[-1], 32, 32
     )
-    # d_m1[i] = sum over j of g[ij]
+    # 0 1 | 2: d_m1[i] = sum over j of g[ij]
     g, g_stride = spread(g)
     i_block = fitted(n[1], 32)
     j_block = fitted(n[0], 16)
@@ -640,7 +639,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
 
 
 KERNELS = registered(
-    "6bb82c6f5146ce31",
+    "91a775bb534b0ff5",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 1), (1, 0), 2, 0),
 )

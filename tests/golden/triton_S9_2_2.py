@@ -1,6 +1,5 @@
-from tannaka.codegen.triton_ops import Sizes, registered, require_gpu
+from tannaka.codegen.triton_ops import Sizes, registered
 
-require_gpu()
 import os
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +29,7 @@ def fitted(size: int, most: int) -> int:
 
 
 def spread(x: Tensor) -> tuple[Tensor, int]:
-    """x with the channels of a position side by side, and how far the next position is from it.
+    """Give x with the channels of a position side by side, and how far the next position is.
 
     A copy is made where positions are not equally far apart, as they are in one piece, and where x
     is a range of the channels of such a tensor.
@@ -526,10 +525,10 @@ PLACES_0 = (4, 7, 10, 0, 2, 5, 13, 8, 14, 6, 9, 11, 12, 1, 3)
 def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
     """Apply the layer to x of shape (*batch, n, n, in_channels)."""
     batch = x.shape[: x.ndim - 3]
-    # c0[i] = x[ii]
+    # 0 1 2: c0[i] = x[ii]
     c0 = diagonal(x, -3, -2)
-    # c1[i] = mean over j of x[ij]
-    # c2[j] = mean over i of x[ij]
+    # 0 1 | 2: c1[i] = mean over j of x[ij]
+    # 0 2 | 1: c2[j] = mean over i of x[ij]
     x, x_stride = spread(x)
     i_block = fitted(n, 32)
     j_block = fitted(n, 16)
@@ -545,7 +544,8 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
     )
     c1 = x.new_empty((*batch, n, x.shape[-1]))
     c2 = x.new_empty((*batch, n, x.shape[-1]))
-    rows = max(c1.numel(), c2.numel()) // x.shape[-1]
+    rows = max(c1.numel(), c2.numel())
+    rows //= x.shape[-1]
     wrap_triton(finish_0)[triton.cdiv(rows, 32), 2, triton.cdiv(x.shape[-1], 32)](
         p0,
         c1,
@@ -561,9 +561,9 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
         32,
         32,
     )
-    # c3[] = mean over i of c0[i]
+    # 0: c3[] = mean over i of c0[i]
     c3 = c0.mean(-2)
-    # c4[] = mean over i of c1[i]
+    # 0: c4[] = mean over i of c1[i]
     c4 = c1.mean(-2)
     # m1[i] = W0 c0[i] + W1 c1[i] + W2 c2[i]
     # m2[i] = W5 c0[i] + W7 c1[i] + W11 c2[i]
@@ -577,14 +577,14 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
         m4 = m4 + bias[0]
     if bias is not None:
         m5 = m5 + bias[1]
-    # m2[i] += m5[]
+    # 0: m2[i] += m5[]
     m2.add_(m5[..., None, :])
-    # m1[i] += m4[]
+    # 0: m1[i] += m4[]
     m1.add_(m4[..., None, :])
     # m0[ij] = W6 x[ij] + W8 x[ji]
-    # m0[ij] += m3[j]
-    # y2[ij] += y0[i]
-    # y3[ii] += y1[i]
+    # 0 | 1 2: m0[ij] += m3[j]
+    # 0 2 | 1: m0[ij] += m2[i]
+    # 0 1 2: m0[ii] += m1[i]
     m0 = x.new_empty((*batch, n, n, weight.shape[1]))
     rows = m0.numel() // weight.shape[1]
     rows = rows // n * (n // 2 + 1)
@@ -612,10 +612,10 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
 def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor | None]:
     batch = g.shape[: g.ndim - 3]
     turned = weight.transpose(1, 2)
-    # c0[i] = x[ii]
+    # 0 1 2: c0[i] = x[ii]
     c0 = diagonal(x, -3, -2)
-    # c1[i] = mean over j of x[ij]
-    # c2[j] = mean over i of x[ij]
+    # 0 1 | 2: c1[i] = mean over j of x[ij]
+    # 0 2 | 1: c2[j] = mean over i of x[ij]
     x, x_stride = spread(x)
     i_block = fitted(n, 32)
     j_block = fitted(n, 16)
@@ -631,7 +631,8 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     )
     c1 = x.new_empty((*batch, n, x.shape[-1]))
     c2 = x.new_empty((*batch, n, x.shape[-1]))
-    rows = max(c1.numel(), c2.numel()) // x.shape[-1]
+    rows = max(c1.numel(), c2.numel())
+    rows //= x.shape[-1]
     wrap_triton(finish_0)[triton.cdiv(rows, 32), 2, triton.cdiv(x.shape[-1], 32)](
         p0,
         c1,
@@ -647,14 +648,14 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
         32,
         32,
     )
-    # c3[] = mean over i of c0[i]
+    # 0: c3[] = mean over i of c0[i]
     c3 = c0.mean(-2)
-    # c4[] = mean over i of c1[i]
+    # 0: c4[] = mean over i of c1[i]
     c4 = c1.mean(-2)
-    # d_y1[i] = g[ii]
+    # 0 1 2: d_y1[i] = g[ii]
     d_y1 = diagonal(g, -3, -2)
-    # d_y0[i] = sum over j of g[ij]
-    # d_m3[j] = sum over i of g[ij]
+    # 0 1 | 2: d_y0[i] = sum over j of g[ij]
+    # 0 2 | 1: d_m3[j] = sum over i of g[ij]
     g, g_stride = spread(g)
     i_block = fitted(n, 32)
     j_block = fitted(n, 16)
@@ -670,7 +671,8 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     )
     d_y0 = g.new_empty((*batch, n, g.shape[-1]))
     d_m3 = g.new_empty((*batch, n, g.shape[-1]))
-    rows = max(d_y0.numel(), d_m3.numel()) // g.shape[-1]
+    rows = max(d_y0.numel(), d_m3.numel())
+    rows //= g.shape[-1]
     wrap_triton(finish_0)[triton.cdiv(rows, 32), 2, triton.cdiv(g.shape[-1], 32)](
         p0,
         d_y0,
@@ -686,9 +688,9 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
         32,
         32,
     )
-    # d_m4[] = sum over i of d_y1[i]
+    # 0: d_m4[] = sum over i of d_y1[i]
     d_m4 = d_y1.sum(-2)
-    # d_m5[] = sum over i of d_y0[i]
+    # 0: d_m5[] = sum over i of d_y0[i]
     d_m5 = d_y0.sum(-2)
     w0 = outer((c3, c4), (d_m4, d_m5))
     b0 = d_m4.reshape(-1, d_m4.shape[-1]).sum(0)
@@ -727,14 +729,14 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
         precision(x),
     )
     w2 = w2.sum(1).to(x.dtype)
-    # d_c1[i] += d_c4[] / n
+    # 0: d_c1[i] += d_c4[] / n
     d_c1.add_(d_c4[..., None, :] / n)
-    # d_c0[i] += d_c3[] / n
+    # 0: d_c0[i] += d_c3[] / n
     d_c0.add_(d_c3[..., None, :] / n)
     # d_x[ij] = W6 g[ij] + W8 g[ji]
-    # d_x[ij] += d_c2[j] / n
-    # d_x_2[ij] += d_c1_0[i] / n
-    # d_x_3[ii] += d_c0_1[i]
+    # 0 | 1 2: d_x[ij] += d_c2[j] / n
+    # 0 2 | 1: d_x[ij] += d_c1[i] / n
+    # 0 1 2: d_x[ii] += d_c0[i]
     d_x = g.new_empty((*batch, n, n, turned.shape[1]))
     rows = d_x.numel() // turned.shape[1]
     rows = rows // n * (n // 2 + 1)
@@ -764,10 +766,10 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
 def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
     batch = g.shape[: g.ndim - 3]
     turned = weight.transpose(1, 2)
-    # d_y1[i] = g[ii]
+    # 0 1 2: d_y1[i] = g[ii]
     d_y1 = diagonal(g, -3, -2)
-    # d_y0[i] = sum over j of g[ij]
-    # d_m3[j] = sum over i of g[ij]
+    # 0 1 | 2: d_y0[i] = sum over j of g[ij]
+    # 0 2 | 1: d_m3[j] = sum over i of g[ij]
     g, g_stride = spread(g)
     i_block = fitted(n, 32)
     j_block = fitted(n, 16)
@@ -783,7 +785,8 @@ def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
     )
     d_y0 = g.new_empty((*batch, n, g.shape[-1]))
     d_m3 = g.new_empty((*batch, n, g.shape[-1]))
-    rows = max(d_y0.numel(), d_m3.numel()) // g.shape[-1]
+    rows = max(d_y0.numel(), d_m3.numel())
+    rows //= g.shape[-1]
     wrap_triton(finish_0)[triton.cdiv(rows, 32), 2, triton.cdiv(g.shape[-1], 32)](
         p0,
         d_y0,
@@ -799,9 +802,9 @@ def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
         32,
         32,
     )
-    # d_m4[] = sum over i of d_y1[i]
+    # 0: d_m4[] = sum over i of d_y1[i]
     d_m4 = d_y1.sum(-2)
-    # d_m5[] = sum over i of d_y0[i]
+    # 0: d_m5[] = sum over i of d_y0[i]
     d_m5 = d_y0.sum(-2)
     # d_c3[] = W3 d_m4[] + W13 d_m5[]
     # d_c4[] = W4 d_m4[] + W14 d_m5[]
@@ -811,14 +814,14 @@ def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
     # d_c2[i] = W2 d_y1[i] + W11 d_y0[i] + W12 d_m3[i]
     d_c0, d_c1, d_c2 = mix(turned, ROWS_3, d_y1, d_y0, d_m3)
     del d_y0, d_m3
-    # d_c1[i] += d_c4[] / n
+    # 0: d_c1[i] += d_c4[] / n
     d_c1.add_(d_c4[..., None, :] / n)
-    # d_c0[i] += d_c3[] / n
+    # 0: d_c0[i] += d_c3[] / n
     d_c0.add_(d_c3[..., None, :] / n)
     # d_x[ij] = W6 g[ij] + W8 g[ji]
-    # d_x[ij] += d_c2[j] / n
-    # d_x_2[ij] += d_c1_0[i] / n
-    # d_x_3[ii] += d_c0_1[i]
+    # 0 | 1 2: d_x[ij] += d_c2[j] / n
+    # 0 2 | 1: d_x[ij] += d_c1[i] / n
+    # 0 1 2: d_x[ii] += d_c0[i]
     d_x = g.new_empty((*batch, n, n, turned.shape[1]))
     rows = d_x.numel() // turned.shape[1]
     rows = rows // n * (n // 2 + 1)
@@ -845,10 +848,10 @@ def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
 
 def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None]:
     batch = g.shape[: g.ndim - 3]
-    # c0[i] = x[ii]
+    # 0 1 2: c0[i] = x[ii]
     c0 = diagonal(x, -3, -2)
-    # c1[i] = mean over j of x[ij]
-    # c2[j] = mean over i of x[ij]
+    # 0 1 | 2: c1[i] = mean over j of x[ij]
+    # 0 2 | 1: c2[j] = mean over i of x[ij]
     x, x_stride = spread(x)
     i_block = fitted(n, 32)
     j_block = fitted(n, 16)
@@ -864,7 +867,8 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     )
     c1 = x.new_empty((*batch, n, x.shape[-1]))
     c2 = x.new_empty((*batch, n, x.shape[-1]))
-    rows = max(c1.numel(), c2.numel()) // x.shape[-1]
+    rows = max(c1.numel(), c2.numel())
+    rows //= x.shape[-1]
     wrap_triton(finish_0)[triton.cdiv(rows, 32), 2, triton.cdiv(x.shape[-1], 32)](
         p0,
         c1,
@@ -880,14 +884,14 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
         32,
         32,
     )
-    # c3[] = mean over i of c0[i]
+    # 0: c3[] = mean over i of c0[i]
     c3 = c0.mean(-2)
-    # c4[] = mean over i of c1[i]
+    # 0: c4[] = mean over i of c1[i]
     c4 = c1.mean(-2)
-    # d_y1[i] = g[ii]
+    # 0 1 2: d_y1[i] = g[ii]
     d_y1 = diagonal(g, -3, -2)
-    # d_y0[i] = sum over j of g[ij]
-    # d_m3[j] = sum over i of g[ij]
+    # 0 1 | 2: d_y0[i] = sum over j of g[ij]
+    # 0 2 | 1: d_m3[j] = sum over i of g[ij]
     g, g_stride = spread(g)
     i_block = fitted(n, 32)
     j_block = fitted(n, 16)
@@ -903,7 +907,8 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     )
     d_y0 = g.new_empty((*batch, n, g.shape[-1]))
     d_m3 = g.new_empty((*batch, n, g.shape[-1]))
-    rows = max(d_y0.numel(), d_m3.numel()) // g.shape[-1]
+    rows = max(d_y0.numel(), d_m3.numel())
+    rows //= g.shape[-1]
     wrap_triton(finish_0)[triton.cdiv(rows, 32), 2, triton.cdiv(g.shape[-1], 32)](
         p0,
         d_y0,
@@ -919,9 +924,9 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
         32,
         32,
     )
-    # d_m4[] = sum over i of d_y1[i]
+    # 0: d_m4[] = sum over i of d_y1[i]
     d_m4 = d_y1.sum(-2)
-    # d_m5[] = sum over i of d_y0[i]
+    # 0: d_m5[] = sum over i of d_y0[i]
     d_m5 = d_y0.sum(-2)
     w0 = outer((c3, c4), (d_m4, d_m5))
     b0 = d_m4.reshape(-1, d_m4.shape[-1]).sum(0)
@@ -958,7 +963,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "fbadeb67fa4deae6",
+    "dcc46cc0c622040d",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 15, 2),
 )

@@ -1,6 +1,5 @@
-from tannaka.codegen.triton_ops import Sizes, registered, require_gpu
+from tannaka.codegen.triton_ops import Sizes, registered
 
-require_gpu()
 import os
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +29,7 @@ def fitted(size: int, most: int) -> int:
 
 
 def spread(x: Tensor) -> tuple[Tensor, int]:
-    """x with the channels of a position side by side, and how far the next position is from it.
+    """Give x with the channels of a position side by side, and how far the next position is.
 
     A copy is made where positions are not equally far apart, as they are in one piece, and where x
     is a range of the channels of such a tensor.
@@ -450,14 +449,14 @@ def placed(table: Tensor, like: Tensor) -> Tensor:
 PLACED: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
 
 
-SCALES_0 = torch.tensor([[[1.0]], [[1.0]], [[-1.0]]], dtype=torch.float64)
+SCALES_0 = torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)
 
 
 def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
     """Apply the layer to x of shape (*batch, n, n, in_channels)."""
     batch = x.shape[: x.ndim - 3]
-    weight = weight * placed(SCALES_0, weight)
-    # c0[] = mean over ij of ω[ij] x[ij]
+    weight = weight * placed(SCALES_0, weight)[:, None, None]
+    # 0 1: c0[] = mean over ij of ω[ij] x[ij]
     x, x_stride = spread(x)
     i_block = fitted(n, 32)
     j_block = fitted(n, 16)
@@ -480,7 +479,7 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
     if bias is not None:
         m1 = m1 + bias[0]
     # m0[ij] = W1 x[ij] - W2 x[ji]
-    # m0[ij] += ω[ji] m1[]
+    # 0 1: m0[ij] += ω[ji] m1[]
     m0 = x.new_empty((*batch, n, n, weight.shape[1]))
     rows = m0.numel() // weight.shape[1]
     rows = rows // n * (n // 2 + 1)
@@ -505,8 +504,8 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
 
 def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor | None]:
     batch = g.shape[: g.ndim - 3]
-    turned = weight.transpose(1, 2) * placed(SCALES_0, weight)
-    # c0[] = mean over ij of ω[ij] x[ij]
+    turned = weight.transpose(1, 2) * placed(SCALES_0, weight)[:, None, None]
+    # 0 1: c0[] = mean over ij of ω[ij] x[ij]
     x, x_stride = spread(x)
     i_block = fitted(n, 32)
     j_block = fitted(n, 16)
@@ -524,7 +523,7 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     wrap_triton(finish_0)[triton.cdiv(rows, 32), 1, triton.cdiv(x.shape[-1], 32)](
         p0, c0, c0.numel() // x.shape[-1], p0.shape[-2], n, x.shape[-1], 32, 32
     )
-    # d_m1[] = sum over ij of ω[ji] g[ij]
+    # 0 1: d_m1[] = sum over ij of ω[ji] g[ij]
     g, g_stride = spread(g)
     i_block = fitted(n, 32)
     j_block = fitted(n, 16)
@@ -571,7 +570,7 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     )
     w1 = w1.sum(1).to(x.dtype)
     # d_x[ij] = W1 g[ij] - W2 g[ji]
-    # d_x[ij] += ω[ij] d_c0[] / n
+    # 0 1: d_x[ij] += ω[ij] d_c0[] / n
     d_x = g.new_empty((*batch, n, n, turned.shape[1]))
     rows = d_x.numel() // turned.shape[1]
     rows = rows // n * (n // 2 + 1)
@@ -592,15 +591,15 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
         precision(d_x),
     )
     of_weight = torch.cat([w0, w1])
-    of_weight = of_weight * placed(SCALES_0, of_weight)
+    of_weight = of_weight * placed(SCALES_0, of_weight)[:, None, None]
     of_bias = torch.stack([b0])
     return d_x, of_weight, of_bias
 
 
 def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
     batch = g.shape[: g.ndim - 3]
-    turned = weight.transpose(1, 2) * placed(SCALES_0, weight)
-    # d_m1[] = sum over ij of ω[ji] g[ij]
+    turned = weight.transpose(1, 2) * placed(SCALES_0, weight)[:, None, None]
+    # 0 1: d_m1[] = sum over ij of ω[ji] g[ij]
     g, g_stride = spread(g)
     i_block = fitted(n, 32)
     j_block = fitted(n, 16)
@@ -621,7 +620,7 @@ def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
     # d_c0[] = W0 d_m1[]
     d_c0 = d_m1 @ turned[0].T
     # d_x[ij] = W1 g[ij] - W2 g[ji]
-    # d_x[ij] += ω[ij] d_c0[] / n
+    # 0 1: d_x[ij] += ω[ij] d_c0[] / n
     d_x = g.new_empty((*batch, n, n, turned.shape[1]))
     rows = d_x.numel() // turned.shape[1]
     rows = rows // n * (n // 2 + 1)
@@ -646,7 +645,7 @@ def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
 
 def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None]:
     batch = g.shape[: g.ndim - 3]
-    # c0[] = mean over ij of ω[ij] x[ij]
+    # 0 1: c0[] = mean over ij of ω[ij] x[ij]
     x, x_stride = spread(x)
     i_block = fitted(n, 32)
     j_block = fitted(n, 16)
@@ -664,7 +663,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     wrap_triton(finish_0)[triton.cdiv(rows, 32), 1, triton.cdiv(x.shape[-1], 32)](
         p0, c0, c0.numel() // x.shape[-1], p0.shape[-2], n, x.shape[-1], 32, 32
     )
-    # d_m1[] = sum over ij of ω[ji] g[ij]
+    # 0 1: d_m1[] = sum over ij of ω[ji] g[ij]
     g, g_stride = spread(g)
     i_block = fitted(n, 32)
     j_block = fitted(n, 16)
@@ -709,13 +708,13 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     )
     w1 = w1.sum(1).to(x.dtype)
     of_weight = torch.cat([w0, w1])
-    of_weight = of_weight * placed(SCALES_0, of_weight)
+    of_weight = of_weight * placed(SCALES_0, of_weight)[:, None, None]
     of_bias = torch.stack([b0])
     return of_weight, of_bias
 
 
 KERNELS = registered(
-    "1ddeec645683b69d",
+    "e31a5a09bfbe13df",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 3, 1),
 )
