@@ -134,7 +134,7 @@ def generate(
         )
     if name is None:
         name = re.sub(r"\W", "", f"{_short(group)}Linear{hom.k}To{hom.l}", flags=re.ASCII)
-    _check_identifier(name)
+    check_identifier(name)
     source = standalone(plan, write(plan), name, target, dtype)
     _check_free(name, source)
     return GeneratedCode(name, source, plan, backend)
@@ -147,7 +147,8 @@ def _short(group: Group) -> str:
     return f"Permutations{group.n}" if isinstance(group, PermutationGroup) else str(group)
 
 
-def _check_identifier(name: object) -> None:
+def check_identifier(name: object) -> None:
+    """Raise ValueError unless this can be the name of a class in a file."""
     plain = isinstance(name, str) and name.isascii() and not name.startswith("__")
     if not plain or not str(name).isidentifier() or keyword.iskeyword(str(name)):
         raise ValueError(f"the class name must be a plain Python identifier, got {name!r}")

@@ -26,6 +26,10 @@ class BasisMismatchError(TannakaError, ValueError):
     """Learned weights were read against a basis other than the one they were learned for."""
 
 
+class DescriptionError(TannakaError, ValueError):
+    """The description of a network does not describe one."""
+
+
 class PlanError(TannakaError, AssertionError):
     """A plan does not compute what it should: a mistake in lowering or in a pass, not in its use."""
 

@@ -433,7 +433,7 @@ class Emitter:
                 yield self._levi_civita(step, known)
             case Mix(features=()):
                 for out, row in zip(step.outs, step.bias_rows, strict=True):
-                    yield from self._blank(out, "x", f"(*batch, {self.plan.out_channels})")
+                    yield from self._blank(out, "x", "(*batch, weight.shape[1])")
                     yield from self._with_bias(f"{out} = {out} + bias[{row}]")
             case Mix():
                 yield from self._mix(step, weight)
@@ -540,7 +540,7 @@ class Emitter:
         sizes = "".join(f"n[{kind}], " if self.plan.types > 1 else "n, " for kind in step.word)
         # Like a mixed tensor, so that vmap over the weights and autocast carry over to it.
         if step.out.startswith("d_"):
-            yield f"{step.out} = g.new_zeros((*batch, {sizes}{self.plan.in_channels}))"
+            yield f"{step.out} = g.new_zeros((*batch, {sizes}weight.shape[2]))"
             return
         before = self.plan.steps[: self.plan.steps.index(step)]
         mixed = (out for s in before if isinstance(s, Mix | Zeros) for out in produced(s))

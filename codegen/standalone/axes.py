@@ -133,7 +133,8 @@ class Axes:
     @property
     def masked(self) -> int | None:
         """The type whose points a mask may hide, if there is one."""
-        return self.open[0] if len(self.open) == 1 else None
+        found = set(self.open) & {*self.inputs, *self.outputs}
+        return found.pop() if len(self.open) == 1 and found else None
 
     # How the file says it.
 

@@ -53,7 +53,7 @@ ${forward}
         ours = self.get_extra_state()
         theirs = state_dict.get(prefix + "_extra_state", ours)
         if theirs.is_meta or not torch.equal(theirs.cpu(), ours):
-            raise ValueError(f"{prefix}_extra_state: the state dict is not of the basis {BASIS!r}")
+            raise ValueError(f"{prefix}_extra_state: not a state of the basis {BASIS!r}")
         super()._load_from_state_dict(state_dict, prefix, *args)
 ''')
 

@@ -1,0 +1,275 @@
+"""Networks from descriptions: one file that trains, checks itself, and refuses what does not commute."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import tannaka as tn
+from tannaka.codegen.models import (
+    ACTIVATIONS,
+    GeneratedModel,
+    Linear,
+    generate_model,
+    model,
+    read_description,
+)
+from tannaka.codegen.standalone.joined import renamed
+from tannaka.diagrams.errors import BackendError, DescriptionError
+from tannaka.nn import EquivariantLinear
+
+
+def linear(order: Any, channels: int, **options: Any) -> dict[str, Any]:
+    return {"linear": {"order": order, "channels": channels, **options}}
+
+
+def described(group: str, order: Any, channels: int, *layers: Any) -> dict[str, Any]:
+    given = {"order": order, "channels": channels}
+    layers = tuple({"activation": one} if isinstance(one, str) else one for one in layers)
+    return {"name": "Net", "group": group, "input": given, "layers": list(layers)}
+
+
+NETWORKS = {
+    "graphs": described(
+        "S()", 2, 1, linear(2, 4), "relu", linear(2, 4), "relu", linear(0, 3), "silu", linear(0, 1)
+    ),
+    "points": described(
+        "S()", 1, 2, linear(1, 4, reduce="sum"), "sigmoid", linear(2, 3), "softplus"
+    ),
+    "fixed": described("S(4)", 0, 2, linear(1, 4), "gelu", linear(2, 3, bias=False)),
+    "vectors": described("O(3)", 1, 1, linear(3, 2), linear(1, 2), linear(1, 2)),
+    "scalars": described("SO(3)", 2, 1, linear(0, 4), "tanh", linear(0, 2)),
+    "forms": described("Sp(4)", 2, 1, linear(2, 3), linear(2, 3), linear(0, 2), "elu"),
+    "even": described("A(4)", 1, 1, linear(2, 2), "relu", linear(1, 2)),
+    "cloud": described("S(3)*O(2)", [0, 1, 1], 1, linear([0, 1, 1], 2), linear([0, 0], 2), "relu"),
+    "one layer": described("S(5)", 2, 1, linear(2, 3)),
+    "twins": described("S(5)", 2, 2, linear(2, 2), "relu", linear(2, 2), "relu", linear(2, 2)),
+}
+
+
+def written(name: str, backend: str = "auto") -> GeneratedModel:
+    return generate_model(model(NETWORKS[name]), backend=backend)
+
+
+def run(path: Path) -> subprocess.CompletedProcess[str]:
+    (path.parent / "tannaka.py").write_text("raise ImportError")
+    command = [sys.executable, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=path.parent)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_check_themselves_where_there_is_no_tannaka(name: str, tmp_path: Path) -> None:
+    done = run(written(name).save(tmp_path / "net.py"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the network commutes" in done.stdout
+
+
+def test_networks_in_triton_kernels_check_themselves(tmp_path: Path) -> None:
+    pytest.importorskip("triton")
+    done = run(written("twins", "triton").save(tmp_path / "net.py"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_is_its_layers_one_after_the_other(name: str) -> None:
+    described = model(NETWORKS[name])
+    network = written(name).load()(dtype=torch.float64)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter)
+    first = described.linears[0]
+    word = first.k if isinstance(first.k, tuple) else (0,) * first.k
+    sizes = [
+        4 if n is None else n
+        for n in (described.group.n if isinstance(first.k, tuple) else [described.group.n])
+    ]
+    x = torch.randn(2, *(sizes[kind] for kind in word), first.in_channels, dtype=torch.float64)
+    y, number = x, 0
+    for step in described.steps:
+        if isinstance(step, Linear):
+            number += 1
+            layer = EquivariantLinear(
+                described.group,
+                step.k,
+                step.l,
+                step.in_channels,
+                step.out_channels,
+                bias=step.bias,
+                reduce=step.reduce,
+                dtype=torch.float64,
+                backend="einsum",
+            )
+            layer.load_state_dict(getattr(network, f"linear{number}").state_dict())
+            y = layer(y)
+        else:
+            y = eval(ACTIVATIONS[step.name].format("y"), {"torch": torch, "nn": torch.nn, "y": y})
+    torch.testing.assert_close(network(x), y)
+
+
+def test_a_mask_hides_padding_in_all_layers() -> None:
+    for name in ("graphs", "points"):
+        network = written(name).load()(dtype=torch.float64)
+        order = network.in_order
+        x = torch.randn(2, *(5,) * order, network.in_channels, dtype=torch.float64)
+        mask = torch.tensor([[True] * 5, [True, True, True, False, False]])
+        y = network(x, mask)
+        few = x[(1, *(slice(3),) * order)]
+        wanted = network(few)
+        places = (1, *(slice(3),) * network.out_order)
+        torch.testing.assert_close(y[places], wanted)
+        torch.testing.assert_close(y[1].square().sum(), wanted.square().sum())  # zero elsewhere
+
+
+def test_spoiled_networks_fail(tmp_path: Path) -> None:
+    source = written("fixed").source
+    spoiled = {
+        "an activation that does not commute": source.replace(
+            "nn.functional.gelu(x)", "torch.cumsum(x, -2)"
+        ),
+        "a layer of the other": source.replace("m0.add_(", "m0.sub_(", 1),
+        "a network that is 0": source.replace(
+            "return self.linear2(x)", "return 0 * self.linear2(x)"
+        ),
+    }
+    for what, text in spoiled.items():
+        assert text != source, what
+        path = tmp_path / "net.py"
+        path.write_text(text)
+        assert run(path).returncode == 1, what
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_text_is_as_formatters_and_checkers_leave_it(name: str, tmp_path: Path) -> None:
+    path = written(name).save(tmp_path / "net.py")
+    ruff = [sys.executable, "-m", "ruff"]
+    for command in (
+        ["format", "--check"],
+        ["check", "--select", "E,F,I,B,UP", "--ignore", "E501"],
+    ):
+        done = subprocess.run(
+            [*ruff, *command, "--isolated", "--line-length", "100", str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert written(name).source == path.read_text()
+
+
+def test_what_layers_share_stands_once() -> None:
+    source = written("twins").source
+    names = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    assert len(names) == len(set(names))
+    # The layers are equal, but for the names of their classes.
+    assert "apply" in names
+    assert "apply_1" not in names
+    source = written("graphs").source
+    assert source.count("def matrix(") == 1
+    assert "def apply_1(" in source
+    assert "def apply_4(" in source
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("def g(f):\n    return f + h.f\n", "def g(f):\n    return f + h.f\n"),
+        ("def g():\n    f = 1\n    return f\n", "def g():\n    f = 1\n    return f\n"),
+        ("def g(x=f):\n    return f(f=x)\n", "def g(x=new):\n    return new(f=x)\n"),
+        ("@f\ndef g(x: f) -> f: ...\n", "@new\ndef g(x: new) -> new: ...\n"),
+        ('def g():\n    return f"{f!r} f {f.f}"\n', 'def g():\n    return f"{new!r} f {new.f}"\n'),
+        ("class C:\n    f: int = 0\n    def g(self): return f\n",) * 1
+        + ("class C:\n    f: int = 0\n    def g(self): return new\n",),
+        ("y = [f for f in f]\n", "y = [f for f in f]\n"),
+        ("z = lambda f: f + f\n", "z = lambda f: f + f\n"),
+        ('s = """f"""  # f\n', 's = """f"""  # f\n'),
+    ],
+)
+def test_renaming_keeps_to_the_names_of_the_file(text: str, changed: str) -> None:
+    assert renamed(text, {"f": "new"}) == changed
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({}, "the description must say group, input, layers, name"),
+    ({**NETWORKS["fixed"], "colour": 1}, "there is no 'colour'"),
+    ({**NETWORKS["fixed"], "name": "x; import os"}, "plain Python identifier"),
+    ({**NETWORKS["fixed"], "name": "class"}, "plain Python identifier"),
+    ({**NETWORKS["fixed"], "group": 5}, "group must be text"),
+    ({**NETWORKS["fixed"], "layers": []}, "layers must be a list"),
+    ({**NETWORKS["fixed"], "layers": "relu"}, "layers must be a list"),
+    (described("S(4)", 1, 1, "relu"), "layers must have a linear one"),
+    (described("S(4)", -1, 1, linear(1, 1)), "input: order must be"),
+    (described("S(4)", True, 1, linear(1, 1)), "input: order must be"),
+    (described("S(4)", 1, 0, linear(1, 1)), "input: channels must be"),
+    (described("S(4)", 1, 1, linear(1, 1.5)), "layer 1: channels must be"),  # type: ignore[arg-type]
+    (described("S(4)", 1, 1, linear(1, 1, bias="no")), "layer 1: bias must be"),
+    (described("S(4)", 1, 1, linear(1, 1, reduce="max")), "layer 1: reduce must be"),
+    (described("S(4)", 1, 1, linear(1, 1, stride=2)), "layer 1: there is no 'stride'"),
+    (described("S(4)", 1, 1, linear(1, 1), "relu6"), "layer 2: activation must be one of"),
+    (described("S(4)", 1, 1, linear(1, 1), {"pool": 2}), "layer 2: there is no 'pool'"),
+    (described("S(4)", 1, 1, linear(1, 1), {"a": 1, "b": 2}), "layer 2 must be one of"),
+    (described("O(3)", 1, 1, linear(1, 1), "relu"), "layer 2: relu .* does not commute with O"),
+    (described("SO(3)", 1, 1, "tanh", linear(1, 1)), "layer 1: tanh .* does not commute with SO"),
+    (described("Sp(4)", 2, 1, linear(2, 1), "silu"), "layer 2: silu .* does not commute with Sp"),
+    (
+        described("S(3)*O(2)", [0, 1], 1, linear([0, 1], 1), "relu"),
+        "relu .* does not commute with O.* on axes of type 1",
+    ),
+    (described("O(3)", 1, 1, linear(2, 1)), "linear layer 1: no map from order 1 to 2 but 0"),
+    (described("S()", 1, 1, linear(0, 1), linear(1, 1)), "its input does not say what n is"),
+]
+
+
+@pytest.mark.parametrize(("description", "message"), BAD)
+def test_bad_descriptions_are_refused(description: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        generate_model(model(description))
+
+
+def test_networks_are_for_pytorch() -> None:
+    with pytest.raises(BackendError, match="networks are written for PyTorch"):
+        written("fixed", "numpy")
+    with pytest.raises(BackendError, match="networks are written for PyTorch"):
+        written("fixed", "cuda")
+
+
+def test_descriptions_are_read_from_files(tmp_path: Path) -> None:
+    wanted = NETWORKS["one layer"]
+    (tmp_path / "net.json").write_text(json.dumps(wanted))
+    (tmp_path / "net.toml").write_text(
+        'name = "Net"\ngroup = "S(5)"\ninput = {order = 2, channels = 1}\n'
+        "layers = [{linear = {order = 2, channels = 3}}]\n"
+    )
+    assert read_description(tmp_path / "net.json") == wanted
+    assert read_description(tmp_path / "net.toml") == wanted
+    for name, text, message in (
+        ("bad.toml", "name = ", "is not TOML"),
+        ("bad.json", "{", "is not JSON"),
+        ("list.json", "[]", "a description is a table"),
+        ("net.txt", "", "ends in .toml"),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(DescriptionError, match=message):
+            read_description(tmp_path / name)
+
+
+def test_descriptions_are_read_from_yaml(tmp_path: Path) -> None:
+    pytest.importorskip("yaml")
+    (tmp_path / "net.yaml").write_text(
+        "name: Net\ngroup: S(5)\ninput: {order: 2, channels: 1}\n"
+        "layers:\n  - linear: {order: 2, channels: 3}\n"
+    )
+    assert read_description(tmp_path / "net.yaml") == NETWORKS["one layer"]
+    (tmp_path / "bad.yaml").write_text("a: [")
+    with pytest.raises(DescriptionError, match="is not YAML"):
+        read_description(tmp_path / "bad.yaml")
+
+
+def test_the_same_description_gives_the_same_bytes() -> None:
+    assert written("graphs").source == written("graphs").source
+    assert isinstance(tn.S(), tn.Group)
