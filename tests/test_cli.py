@@ -508,6 +508,7 @@ def test_examples_of_the_help_run(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "triangles.toml").write_text(DESCRIPTION)
     given = None
     for part in line.split(" > ")[0].split(" | tannaka "):
         words = shlex.split(part.removeprefix("tannaka "))
@@ -662,3 +663,52 @@ def test_the_page_turns_and_finds_in_a_browser(tmp_path: Path) -> None:
     assert '<figure id="300" class="sought">' in row
     none = browsed(page, "field.value = 'x y'; field.dispatchEvent(new Event('input'))", tmp_path)
     assert (Page(none).figures, "none found" in none) == ([], True)
+
+
+DESCRIPTION = """
+name = "Triangles"
+group = "S()"
+input = {order = 2, channels = 1}
+layers = [
+  {linear = {order = 2, channels = 4}},
+  {activation = "relu"},
+  {linear = {order = 0, channels = 1}},
+]
+"""
+
+
+def test_a_network_is_generated_from_its_description(tmp_path: Path) -> None:
+    (tmp_path / "net.toml").write_text(DESCRIPTION)
+    target = tmp_path / "net.py"
+    arguments = ["generate", "--network", str(tmp_path / "net.toml"), "-o", str(target)]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    assert "class Triangles(nn.Module)" in target.read_text()
+    assert CliRunner().invoke(main, arguments).exit_code == 2  # it is there
+    told = CliRunner().invoke(main, [*arguments[:3], "--json"])
+    assert json.loads(told.stdout)["linear layers"] == [{"k": 2, "l": 2}, {"k": 2, "l": 0}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name GROUP K L, or give --network FILE"),
+        (["S5", "2"], "name the group and both orders"),
+        (["--network", "NET", "--channels", "1", "2"], "takes no --channels"),
+        (["--network", "NET", "--name", "X"], "takes no --name"),
+        (["--network", "NET", "--explain"], "takes no --explain"),
+        (["S5", "1", "1", "--network", "NET"], "takes no GROUP K L"),
+        (["--network", "missing.toml"], "missing.toml"),
+        (["--network", "BAD"], "does not commute with O(3)"),
+    ],
+)
+def test_what_generate_cannot_do_is_refused(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "net.toml").write_text(DESCRIPTION)
+    (tmp_path / "bad.toml").write_text(DESCRIPTION.replace("S()", "O(3)"))
+    files = {"NET": str(tmp_path / "net.toml"), "BAD": str(tmp_path / "bad.toml")}
+    done = CliRunner().invoke(main, ["generate", *(files.get(a, a) for a in arguments)])
+    assert done.exit_code in (2, 3)
+    (line,) = done.stderr.strip().splitlines()
+    assert message in line

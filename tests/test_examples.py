@@ -132,6 +132,20 @@ def test_polarisabilities_are_those_of_the_textbooks(
         assert np.abs(response.sum(axis=0)).max() < 1e-12
 
 
+def test_a_network_that_one_command_wrote_learns(
+    example: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert example("train_generated").main(steps=150) > 0.3
+    assert "need only torch" in capsys.readouterr().out
+
+
+@pytest.mark.deep
+def test_a_network_that_one_command_wrote_learns_to_count(
+    example: Callable[[str], ModuleType],
+) -> None:
+    assert example("train_generated").main() > 0.95
+
+
 @pytest.mark.deep
 def test_the_atlas_adds_up(
     example: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tannaka.codegen.inline import merged
+from tannaka.codegen.standalone.tables import WIDTH
 
 Names = Mapping[str, str]
 
@@ -51,11 +52,25 @@ def join(files: Sequence[str], *, docstring: str, ending: Callable[[Sequence[Nam
             new = tuple(names.get(name, name) for name in block.names)
             if new not in written:
                 written[new] = None
-                text.append(renamed(block.text, names))
+                text.append(_fitted(renamed(block.text, names)))
     imports = [line for file in files for line in _imports(file)]
     last = ending(every)
     body = "\n\n\n".join([*_spaced(text), last.strip("\n")])
     return f'"""{docstring}\n"""\n\nfrom __future__ import annotations\n\n{merged(imports)}\n\n{body}\n'
+
+
+def _fitted(text: str) -> str:
+    """A constant on more lines, where a longer name has made its line too long."""
+    if len(text) <= WIDTH or "\n" in text or not _is_constant(text):
+        return text
+    (node,) = ast.parse(text).body
+    assert isinstance(node, ast.Assign)
+    (target,) = node.targets
+    if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+        pairs = zip(target.elts, node.value.elts, strict=True)
+        return "\n".join(f"{ast.unparse(name)} = {ast.unparse(value)}" for name, value in pairs)
+    name, _, value = text.partition(" = ")
+    return f"{name} = (\n    {value}\n)"
 
 
 def _spaced(texts: Sequence[str]) -> Iterator[str]:

@@ -105,12 +105,25 @@ def axes(text: str) -> int | tuple[int, ...] | tuple[str, ...]:
 
 def hom_arguments(command: F) -> F:
     """Give a command the arguments GROUP K L, as one Hom space."""
+    return _hom_arguments(command, required=True)
 
-    @click.argument("group", type=GroupName())
-    @click.argument("k", type=Order())
-    @click.argument("l", type=Order())
+
+def optional_hom_arguments(command: F) -> F:
+    """The same for a command that does without them: it is given None where there are none."""
+    return _hom_arguments(command, required=False)
+
+
+def _hom_arguments(command: F, *, required: bool) -> F:
+    @click.argument("group", type=GroupName(), required=required)
+    @click.argument("k", type=Order(), required=required)
+    @click.argument("l", type=Order(), required=required)
     @wraps(command)
     def wrapped(group: Any, k: Any, l: Any, **options: Any) -> None:
+        if group is None:
+            command(None, **options)
+            return
+        if l is None:
+            raise click.UsageError("name the group and both orders: GROUP K L")
         from tannaka.category.hom import Hom
 
         command(Hom(group, k, l), **options)

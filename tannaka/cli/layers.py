@@ -14,7 +14,9 @@ from tannaka.cli.arguments import (
     force_option,
     hom_arguments,
     json_option,
+    optional_hom_arguments,
     path_type,
+    written,
 )
 from tannaka.cli.files import write_file
 from tannaka.cli.output import document, number, progress, shown, space, table
@@ -22,6 +24,8 @@ from tannaka.cli.output import document, number, progress, shown, space, table
 if TYPE_CHECKING:
     from tannaka.category.hom import Hom
     from tannaka.codegen.choose import Lowering, Option
+    from tannaka.codegen.generate import GeneratedCode
+    from tannaka.codegen.models import GeneratedModel
 
 LOWERINGS = ("auto", "factored", "dense", "isotypic")
 BASES = ("auto", "diagram", "orbit")
@@ -64,23 +68,25 @@ class Backend(ParamType):
 
 
 @click.command()
-@hom_arguments
-@click.option("--channels", type=(int, int), default=(1, 1), show_default=True, metavar="IN OUT")
+@optional_hom_arguments
+@click.option("--channels", type=(int, int), metavar="IN OUT", help="Default: 1 1.")
 @click.option("--backend", type=Backend(), default="auto", show_default=True)
 @click.option("--lowering", type=click.Choice(LOWERINGS), help="How it is computed; see explain.")
 @click.option("--basis", type=click.Choice(BASES), help="What the rows of the weight belong to.")
 @click.option("--dtype", type=click.Choice(DTYPES), help="Of parameters, unless they are told.")
-@click.option("--reduce", type=click.Choice(["mean", "sum"]), default="mean", show_default=True)
-@click.option("--bias/--no-bias", default=True, show_default=True)
+@click.option("--reduce", type=click.Choice(["mean", "sum"]), help="Default: mean.")
+@click.option("--bias/--no-bias", default=None, help="Default: with one.")
 @click.option("--name", help="Name of the class; default: made from the group and the orders.")
 @click.option("--explain", is_flag=True, help="Say the plan, its costs and the alternatives too.")
+@click.option("--network", type=path_type, help="A description of a whole network, not GROUP K L.")
 @click.option("-o", "--output", type=path_type, help="File; - or nothing: standard output.")
 @json_option
 @force_option
 def generate(
-    hom: Hom,
-    channels: tuple[int, int],
+    hom: Hom | None,
+    channels: tuple[int, int] | None,
     explain: bool,
+    network: Path | None,
     output: Path | None,
     as_json: bool,
     force: bool,
@@ -92,38 +98,88 @@ def generate(
     a dense reference when run. The same arguments give the same bytes. It is written whole or not
     at all, and over one that is there only with --force.
 
+    With --network FILE: a whole network, of linear layers with activations between them, which are
+    refused where they do not commute with the group. The file is TOML, JSON or YAML:
+
+    \b
+      name = "Triangles"
+      group = "S()"
+      input = {order = 2, channels = 1}
+      layers = [
+        {linear = {order = 2, channels = 16}},
+        {activation = "relu"},
+        {linear = {order = 0, channels = 1, bias = true, reduce = "mean"}},
+      ]
+
     \b
     Examples:
       tannaka generate S34 2 1 --channels 16 32 -o layer.py
       tannaka generate O3 2 2 --channels 8 8 --no-bias --name Rotations > rotations.py
       tannaka generate S8 2 2 --channels 4 4 --explain -o layer.py
+      tannaka generate --network triangles.toml -o triangles.py
     """
     from tannaka.codegen.files import check_writable
-    from tannaka.codegen.generate import generate as write_layer
 
     to_file = output is not None and output != Path("-")
     if output is not None and to_file:
         check_writable(output, overwrite=force)
     options = {name: value for name, value in given.items() if value is not None}
+    code: GeneratedCode | GeneratedModel
+    if network is not None:
+        code, data = _network(hom, channels, explain, network, options)
+    elif hom is not None:
+        code, data = _layer(hom, channels or (1, 1), explain, options)
+    else:
+        raise click.UsageError("name GROUP K L, or give --network FILE")
+    data["sha256"] = hashlib.sha256(code.source.encode()).hexdigest()
+    if output is not None and to_file:
+        said = f"wrote {code.name} to {output}; check it with: python {output}"
+        write_file(output, code.source, force=force, said=said)
+    if as_json:
+        document(data | ({"file": str(output)} if to_file else {"source": code.source}))
+    elif not to_file:
+        click.echo(code.source, nl=False)
+
+
+def _layer(
+    hom: Hom, channels: tuple[int, int], explain: bool, options: dict[str, Any]
+) -> tuple[GeneratedCode, dict[str, Any]]:
+    """The file of a layer, and what --json says of it."""
+    from tannaka.codegen.generate import generate as write_layer
+
     with progress() as tell:
         tell(f"writing the layer of {hom}")
         code = write_layer(hom.group, hom.k, hom.l, *channels, **options)
     if explain:
         account = _account(hom, *channels, options, code.plan, batch=TYPICAL, n=None)
         click.echo(f"{_told(account, ROWS)}\n", err=True)
-    if output is not None and to_file:
-        said = f"wrote {code.name} to {output}; check it with: python {output}"
-        write_file(output, code.source, force=force, said=said)
-    if as_json:
-        data = {
-            "name": code.name,
-            **space(hom),
-            "channels": list(channels),
-            "sha256": hashlib.sha256(code.source.encode()).hexdigest(),
-        }
-        document(data | ({"file": str(output)} if to_file else {"source": code.source}))
-    elif not to_file:
-        click.echo(code.source, nl=False)
+    return code, {"name": code.name, **space(hom), "channels": list(channels)}
+
+
+def _network(
+    hom: Hom | None,
+    channels: tuple[int, int] | None,
+    explain: bool,
+    path: Path,
+    options: dict[str, Any],
+) -> tuple[GeneratedModel, dict[str, Any]]:
+    """The file of a network, and what --json says of it."""
+    from tannaka.codegen.models import generate_model, model, read_description
+
+    wrong = [
+        *(["GROUP K L"] if hom is not None else []),
+        *(["--channels"] if channels is not None else []),
+        *(["--explain"] if explain else []),
+        *(f"--{name}" for name in options if name not in ("backend", "dtype")),
+    ]
+    if wrong:
+        raise click.UsageError(f"--network takes no {wrong[0]}: its file says that")
+    described = model(read_description(path))
+    with progress() as tell:
+        tell(f"writing {described.name}")
+        code = generate_model(described, **options)
+    layers = [{"k": written(one.k), "l": written(one.l)} for one in described.linears]
+    return code, {"name": code.name, "group": str(described.group), "linear layers": layers}
 
 
 @click.command()
