@@ -23,8 +23,10 @@ float32, or float64 where input and weight are that.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,7 +47,7 @@ from tannaka.codegen.backends.triton_text import (
 from tannaka.codegen.fusion import Group, Sweep, Tile, grouped
 from tannaka.codegen.gradient import GRADIENT, AnyStep, Outer
 from tannaka.codegen.network import Word
-from tannaka.codegen.plan import ABSENT, INPUT, Contract, Embed, Plan
+from tannaka.codegen.plan import ABSENT, INPUT, Contract, Embed, LeviCivita, Plan
 
 BLOCK = {1: (64,), 2: (32, 16), 3: (16, 16, 4), 4: (8, 8, 4, 4)}
 """How many indices of each axis of a tensor a program of a sweep takes at a time, by its order; with
@@ -169,7 +171,7 @@ class _Emitter(Emitter):
             kept = [*self._kept(step, word), parts, channels]
             yield from listed(f"p{s} = summed_in(", [source, "*batch", *kept], ")")
         partial = [f"p{s}" for s in range(len(group.steps))]
-        yield "programs = triton.cdiv(batch.numel(), items)"
+        yield "programs = triton.cdiv(math.prod(batch), items)"
         yield from (f"programs *= {blocks}" for blocks in launched)
         yield from listed(
             f"wrap_triton({self._sweeper(group, axes)})"
@@ -179,7 +181,7 @@ class _Emitter(Emitter):
                     source,
                     f"{source}_stride",
                     *partial,
-                    "batch.numel()",
+                    "math.prod(batch)",
                     *self._sizes(word),
                     channels,
                 ),
@@ -479,7 +481,7 @@ class _Emitter(Emitter):
         if pair:
             n = self._size(word[axes.letters.index(pair[0])])
             yield f"rows = rows // {n} * ({n} // 2 + 1)"
-        yield f"parts = max(1, triton.cdiv(rows, {PART}))"
+        yield f"parts = triton.cdiv(rows, {PART})"
         yield f"{name} = summed_in({first}, {count}, parts, {c_out}, {c_in})"
         together = list(_paired(features, pair))
         size = max(1, TOGETHER // (2 if pair else 1))
@@ -642,7 +644,16 @@ class _Emitter(Emitter):
         return super()._texts() | ON_GPU
 
     def _numbers(self, values: list[Any]) -> str:
-        return repr(tuple(tuple(v) if isinstance(v, list) else v for v in values))
+        return repr(_tuples(values))
+
+    def _table(self, kind: str, made: str) -> str:
+        """The name of a constant; tensors are written as their numbers, which ``placed`` takes."""
+        tensor = re.fullmatch(r"torch\.tensor\((\[.*\])(, dtype=torch\.float64)?\)", made)
+        return super()._table(kind, repr(_tuples(ast.literal_eval(tensor[1]))) if tensor else made)
+
+    def _levi_civita(self, step: LeviCivita, known: dict[str, Word]) -> str:
+        self.helpers.add("placed")
+        return super()._levi_civita(step, known)
 
     def _picked(self, rows: str, order: list[int]) -> str:
         self.helpers.add("picked")
@@ -696,6 +707,11 @@ class _Emitter(Emitter):
     def _kept(self, step: Contract, word: Word) -> list[str]:
         """The sizes of the axes that a sum keeps."""
         return [self._size(word[step.labels.index(index)]) for index in step.keep]
+
+
+def _tuples(values: Any) -> Any:
+    """Lists of lists as tuples of tuples."""
+    return tuple(map(_tuples, values)) if isinstance(values, list) else values
 
 
 def _config(constants: Mapping[str, int], warps: int, stages: int) -> str:

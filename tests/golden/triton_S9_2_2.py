@@ -1,6 +1,7 @@
 from tannaka.codegen.triton_ops import Sizes, registered, require_gpu
 
 require_gpu()
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -22,9 +23,12 @@ def tuned(key: list[str], *tiles: triton.Config) -> Callable[[Any], Any]:
 
 
 def fitted(size: int, most: int) -> int:
-    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long."""
+    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long.
+
+    A compiler that traces for any size takes ``most``: it would make code for each power of two.
+    """
     block = 1
-    while block < min(size, most):
+    while block < (most if isinstance(size, torch.SymInt) else min(size, most)):
         block *= 2
     return block
 
@@ -537,11 +541,11 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, n, triton.cdiv(n, strip), x.shape[-1])
     p1 = summed_in(x, *batch, n, triton.cdiv(n, i_block), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, p1, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, p1, math.prod(batch), n, x.shape[-1], items, i_block, j_block, strip
     )
     c1 = x.new_empty((*batch, n, x.shape[-1]))
     c2 = x.new_empty((*batch, n, x.shape[-1]))
@@ -623,11 +627,11 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, n, triton.cdiv(n, strip), x.shape[-1])
     p1 = summed_in(x, *batch, n, triton.cdiv(n, i_block), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, p1, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, p1, math.prod(batch), n, x.shape[-1], items, i_block, j_block, strip
     )
     c1 = x.new_empty((*batch, n, x.shape[-1]))
     c2 = x.new_empty((*batch, n, x.shape[-1]))
@@ -662,11 +666,11 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, n, triton.cdiv(n, strip), g.shape[-1])
     p1 = summed_in(g, *batch, n, triton.cdiv(n, i_block), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, p1, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, p1, math.prod(batch), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_y0 = g.new_empty((*batch, n, g.shape[-1]))
     d_m3 = g.new_empty((*batch, n, g.shape[-1]))
@@ -705,7 +709,7 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     del d_y0, d_m3
     rows = x.numel() // x.shape[-1]
     rows = rows // n * (n // 2 + 1)
-    parts = max(1, triton.cdiv(rows, 1024))
+    parts = triton.cdiv(rows, 1024)
     w2 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
@@ -775,11 +779,11 @@ def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, n, triton.cdiv(n, strip), g.shape[-1])
     p1 = summed_in(g, *batch, n, triton.cdiv(n, i_block), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, p1, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, p1, math.prod(batch), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_y0 = g.new_empty((*batch, n, g.shape[-1]))
     d_m3 = g.new_empty((*batch, n, g.shape[-1]))
@@ -856,11 +860,11 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, n, triton.cdiv(n, strip), x.shape[-1])
     p1 = summed_in(x, *batch, n, triton.cdiv(n, i_block), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, p1, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, p1, math.prod(batch), n, x.shape[-1], items, i_block, j_block, strip
     )
     c1 = x.new_empty((*batch, n, x.shape[-1]))
     c2 = x.new_empty((*batch, n, x.shape[-1]))
@@ -895,11 +899,11 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, n, triton.cdiv(n, strip), g.shape[-1])
     p1 = summed_in(g, *batch, n, triton.cdiv(n, i_block), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, p1, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, p1, math.prod(batch), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_y0 = g.new_empty((*batch, n, g.shape[-1]))
     d_m3 = g.new_empty((*batch, n, g.shape[-1]))
@@ -930,7 +934,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     del c1, c2, d_y0, d_m3
     rows = x.numel() // x.shape[-1]
     rows = rows // n * (n // 2 + 1)
-    parts = max(1, triton.cdiv(rows, 1024))
+    parts = triton.cdiv(rows, 1024)
     w2 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
@@ -958,7 +962,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "fbadeb67fa4deae6",
+    "1ccffbc276673c06",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 15, 2),
 )

@@ -1,6 +1,7 @@
 from tannaka.codegen.triton_ops import Sizes, registered, require_gpu
 
 require_gpu()
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -22,9 +23,12 @@ def tuned(key: list[str], *tiles: triton.Config) -> Callable[[Any], Any]:
 
 
 def fitted(size: int, most: int) -> int:
-    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long."""
+    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long.
+
+    A compiler that traces for any size takes ``most``: it would make code for each power of two.
+    """
     block = 1
-    while block < min(size, most):
+    while block < (most if isinstance(size, torch.SymInt) else min(size, most)):
         block *= 2
     return block
 
@@ -437,20 +441,23 @@ def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
     return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)  # a row for each source and feature
 
 
-def placed(table: Tensor, like: Tensor) -> Tensor:
-    """A constant with the dtype and on the device of another tensor, copied there once."""
+def placed(numbers: tuple[Any, ...], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """A constant on the device of another tensor, and with its dtype; copied there once.
+
+    A compiler wants it made anew: there are no tensors in what it traces but its own.
+    """
+    key = id(numbers), like.device, dtype or like.dtype
     if type(like) not in (Tensor, torch.nn.Parameter) or torch.compiler.is_compiling():
-        return table.to(like)
-    key = id(table), like.device, like.dtype
+        return torch.tensor(numbers, device=key[1], dtype=key[2])
     if key not in PLACED:
-        PLACED[key] = table.to(like)
+        PLACED[key] = torch.tensor(numbers, device=key[1], dtype=key[2])
     return PLACED[key]
 
 
 PLACED: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
 
 
-SCALES_0 = torch.tensor([[[1.0]], [[1.0]], [[-1.0]]], dtype=torch.float64)
+SCALES_0 = (((1.0,),), ((1.0,),), ((-1.0,),))
 
 
 def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
@@ -464,11 +471,11 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
     strip = fitted(n, 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, triton.cdiv(n, i_block) * triton.cdiv(n, strip), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, math.prod(batch), n, x.shape[-1], items, i_block, j_block, strip
     )
     c0 = x.new_empty((*batch, x.shape[-1]))
     rows = c0.numel() // x.shape[-1]
@@ -513,11 +520,11 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     strip = fitted(n, 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, triton.cdiv(n, i_block) * triton.cdiv(n, strip), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, math.prod(batch), n, x.shape[-1], items, i_block, j_block, strip
     )
     c0 = x.new_empty((*batch, x.shape[-1]))
     rows = c0.numel() // x.shape[-1]
@@ -531,11 +538,11 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     strip = fitted(n, 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, triton.cdiv(n, i_block) * triton.cdiv(n, strip), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, math.prod(batch), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_m1 = g.new_empty((*batch, g.shape[-1]))
     rows = d_m1.numel() // g.shape[-1]
@@ -548,7 +555,7 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     d_c0 = d_m1 @ turned[0].T
     rows = x.numel() // x.shape[-1]
     rows = rows // n * (n // 2 + 1)
-    parts = max(1, triton.cdiv(rows, 1024))
+    parts = triton.cdiv(rows, 1024)
     w1 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
@@ -607,11 +614,11 @@ def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
     strip = fitted(n, 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, triton.cdiv(n, i_block) * triton.cdiv(n, strip), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, math.prod(batch), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_m1 = g.new_empty((*batch, g.shape[-1]))
     rows = d_m1.numel() // g.shape[-1]
@@ -653,11 +660,11 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     strip = fitted(n, 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, triton.cdiv(n, i_block) * triton.cdiv(n, strip), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, math.prod(batch), n, x.shape[-1], items, i_block, j_block, strip
     )
     c0 = x.new_empty((*batch, x.shape[-1]))
     rows = c0.numel() // x.shape[-1]
@@ -671,11 +678,11 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     strip = fitted(n, 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, triton.cdiv(n, i_block) * triton.cdiv(n, strip), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, math.prod(batch), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_m1 = g.new_empty((*batch, g.shape[-1]))
     rows = d_m1.numel() // g.shape[-1]
@@ -686,7 +693,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     b0 = d_m1.reshape(-1, d_m1.shape[-1]).sum(0)
     rows = x.numel() // x.shape[-1]
     rows = rows // n * (n // 2 + 1)
-    parts = max(1, triton.cdiv(rows, 1024))
+    parts = triton.cdiv(rows, 1024)
     w1 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
@@ -715,7 +722,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "1ddeec645683b69d",
+    "3d488042472fcc18",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 3, 1),
 )
