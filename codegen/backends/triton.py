@@ -12,8 +12,8 @@ Three kinds of kernel do what takes time, for every group whose plans have these
 * ``outer`` sums the gradient of rows of the weight over positions, in as many parts as there are
   programs, which PyTorch adds up; it takes positions in pairs as well.
 
-Sums of tensors of an order above four, Levi-Civita symbols, and all that is of lower order than
-input and output are PyTorch's.
+Sums of tensors of an order above four, results of one above five, Levi-Civita symbols, and all that is
+of lower order than input and output are PyTorch's.
 
 Programs that read the same positions, for other channels, follow one another, so that they find them
 in the cache. No program writes where another does, so that results are the same in every run with the
@@ -55,10 +55,13 @@ smaller axes it takes so many inputs that there are as many positions."""
 STRIP = 128
 """How many indices of the last axis it takes one block after the other, at most."""
 MAX_ORDER = max(BLOCK)
+MAX_TILE = 5
+"""The most axes of a result that a kernel writes, or sums over: the letters of more are variables."""
 PART = 1024
 """How many positions a program of ``outer`` sums over."""
 MOST = 24
-"""The most products of a source and a feature for which the gradient of the weight has kernels."""
+"""The most features of a result that a kernel writes, and the most products of a source and a feature
+for which the gradient of the weight has kernels: compiling one of many more takes a minute."""
 TOGETHER = 6
 """How many of them one kernel sums."""
 SHARED = 96 * 1024
@@ -140,7 +143,10 @@ class _Emitter(Emitter):
         self, steps: Sequence[AnyStep], known: dict[str, Word], result: str
     ) -> Sequence[Group]:
         swept = [name for name in (INPUT, GRADIENT) if 0 < len(known.get(name, ())) <= MAX_ORDER]
-        return grouped(steps, known, swept, result)
+        groups = grouped(steps, known, swept, result)
+        if any(isinstance(group, Tile) and not _tiled(group, known) for group in groups):
+            return grouped(steps, known, swept, result="")
+        return groups
 
     def _grouped(self, group: Group, known: dict[str, Word], weight: str) -> Iterator[str]:
         match group:
@@ -272,12 +278,17 @@ class _Emitter(Emitter):
     def _summand(self, step: Contract, axes: Axes) -> str:
         """What a block adds to a sum."""
         first = axes.first(step.labels)
-        terms = ["value"]
-        for letter, index in zip(axes.letters, step.labels, strict=True):
-            if letter != first[index]:
-                terms.append(f"({first[index]} == {letter})")
-        terms += [self._form(first[a], first[b]) for a, b in step.forms]
-        value = " * ".join(terms)
+        forms = [self._form(first[a], first[b]) for a, b in step.forms]
+        read = [
+            f"({first[index]} == {letter})"
+            for letter, index in zip(axes.letters, step.labels, strict=True)
+            if letter != first[index]
+        ]
+        read += [f"({form} != 0)" for form in forms]
+        value = " * ".join(["value", *forms])
+        if read:
+            # What is not read may be infinite, or no number: times 0 it would not be 0.
+            value = f"tl.where({' & '.join(read)}, {value}, 0.0)"
         for axis in reversed(_collapsed(step)):
             value = f"tl.sum({value}, axis={axis + 1}, keep_dims=True)"
         return value
@@ -444,13 +455,15 @@ class _Emitter(Emitter):
         for letter, index in zip(letters, step.labels, strict=True):
             if letter != first[index]:
                 where.append(f"({first[index]} == {letter})[:, None]")
+        forms = [self._form(first[a], first[b]) for a, b in step.forms]
+        where += [f"({form} != 0)[:, None]" for form in forms]
         yield f"at = {axes.row([first[index] for index in step.keep])}"
         mask = "there"
         if len(where) > 1:
             mask = "here"
             yield f"here = {' & '.join(where)}"
         place = f"t{t} + at.to(tl.int64)[:, None] * t{t}_stride + o[None, :]"
-        factors = [f"{self._form(first[a], first[b])}[:, None]" for a, b in step.forms]
+        factors = [f"{form}[:, None]" for form in forms]
         yield f"t = tl.load({place}, mask={mask}, other=0.0)"
         yield f"{to} += {' * '.join(['t.to(SUM)', *factors])}"
 
@@ -460,7 +473,8 @@ class _Emitter(Emitter):
         largest = max(len(word) for word in known.values())
         word = known[step.sources[0]] if step.sources else ()
         count = len(step.sources) * len(step.features)
-        if len(word) < max(largest, 1) or count > MOST or step.bias_rows:
+        few = count <= MOST and len(word) <= MAX_TILE
+        if len(word) < max(largest, 1) or not few or step.bias_rows:
             yield from super()._outer(step, known)
             return
         axes, name = Axes.of(self.plan, word), f"w{len(self.outers)}"
@@ -717,6 +731,12 @@ def _tuples(values: Any) -> Any:
 def _config(constants: Mapping[str, int], warps: int, stages: int) -> str:
     known = ", ".join(f'"{name}": {value}' for name, value in constants.items())
     return f"triton.Config({{{known}}}, num_warps={warps}, num_stages={stages})"
+
+
+def _tiled(group: Tile, known: Mapping[str, Word]) -> bool:
+    """Whether a kernel writes the result."""
+    features = group.mix.features if group.mix else ()
+    return len(known[group.out]) <= MAX_TILE and len(features) <= MOST
 
 
 def _collapsed(step: Contract) -> list[int]:

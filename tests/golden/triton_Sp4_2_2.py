@@ -135,7 +135,7 @@ def sweep_0(
         inside = (batch < items) & (i < n) & (j < n) & (c < C)
         at = (batch * n + i) * n + j
         value = tl.load(x + at * x_stride + c, mask=inside, other=0.0).to(SUM)
-        s0 += tl.sum(tl.sum(value * form(i, j), axis=2, keep_dims=True), axis=1, keep_dims=True)
+        s0 += tl.sum(tl.sum(tl.where((form(i, j) != 0), value * form(i, j), 0.0), axis=2, keep_dims=True), axis=1, keep_dims=True)
     at = (batch * i_blocks + i_block) * j_blocks + j_block
     tl.store(p0 + at * C + c, s0, mask=(batch < items) & (c < C))
 
@@ -215,14 +215,16 @@ def tile_0(
         total, other = 0.5 * (total + other), 0.5 * (total - other)
     there = inside[:, None] & (o < C_OUT)[None, :]
     at = batch
-    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=there, other=0.0)
+    here = there & (form(j, i) != 0)[:, None]
+    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=here, other=0.0)
     total += t.to(SUM) * form(j, i)[:, None]
     at = (batch * n + i) * n + j
     value = total.to(y.dtype.element_ty)
     tl.store(y + at.to(tl.int64)[:, None] * C_OUT + o[None, :], value, mask=there)
     there = there & (i != j)[:, None]
     at = batch
-    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=there, other=0.0)
+    here = there & (form(i, j) != 0)[:, None]
+    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=here, other=0.0)
     other += t.to(SUM) * form(i, j)[:, None]
     at = (batch * n + j) * n + i
     value = other.to(y.dtype.element_ty)
@@ -269,7 +271,7 @@ def sweep_1(
         inside = (batch < items) & (i < n) & (j < n) & (c < C)
         at = (batch * n + i) * n + j
         value = tl.load(x + at * x_stride + c, mask=inside, other=0.0).to(SUM)
-        s0 += tl.sum(tl.sum(value * form(j, i), axis=2, keep_dims=True), axis=1, keep_dims=True)
+        s0 += tl.sum(tl.sum(tl.where((form(j, i) != 0), value * form(j, i), 0.0), axis=2, keep_dims=True), axis=1, keep_dims=True)
     at = (batch * i_blocks + i_block) * j_blocks + j_block
     tl.store(p0 + at * C + c, s0, mask=(batch < items) & (c < C))
 
@@ -415,14 +417,16 @@ def tile_1(
         total, other = 0.5 * (total + other), 0.5 * (total - other)
     there = inside[:, None] & (o < C_OUT)[None, :]
     at = batch
-    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=there, other=0.0)
+    here = there & (form(i, j) != 0)[:, None]
+    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=here, other=0.0)
     total += t.to(SUM) * form(i, j)[:, None]
     at = (batch * n + i) * n + j
     value = total.to(y.dtype.element_ty)
     tl.store(y + at.to(tl.int64)[:, None] * C_OUT + o[None, :], value, mask=there)
     there = there & (i != j)[:, None]
     at = batch
-    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=there, other=0.0)
+    here = there & (form(j, i) != 0)[:, None]
+    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=here, other=0.0)
     other += t.to(SUM) * form(j, i)[:, None]
     at = (batch * n + j) * n + i
     value = other.to(y.dtype.element_ty)
@@ -722,7 +726,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "3d488042472fcc18",
+    "0b7abd61ed144542",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 3, 1),
 )
