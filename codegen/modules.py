@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -502,7 +502,8 @@ def _ragged(backend: Callable[[Plan], str], plan: Plan, kind: int) -> Callable[.
         return made
     if backend is not triton.kernels:
         return None
-    written = cache(lambda: _kernels(triton.ragged_kernels(plan, kind)))
+    # Written here, not at the first mask: a compiler that traces the layer cannot write it.
+    kernels = _kernels(triton.ragged_kernels(plan, kind))
 
     def apply(x: Tensor, weight: Tensor, bias: Tensor | None, n: Any, ratio: Tensor) -> Tensor:
         if torch._C._functorch.is_batchedtensor(ratio):
@@ -510,7 +511,7 @@ def _ragged(backend: Callable[[Plan], str], plan: Plan, kind: int) -> Callable[.
                 "backend 'triton' takes no masks under vmap: make them part of the batch, or take "
                 "backend='einsum'"
             )
-        return layer((written(), (n, ratio)), x, weight, bias)
+        return layer((kernels, (n, ratio)), x, weight, bias)
 
     return apply
 

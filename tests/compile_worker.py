@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import triton
 from functorch.compile import aot_function, make_boxed_func
+from torch._dynamo.backends.common import aot_autograd
 from torch._higher_order_ops.triton_kernel_wrap import kernel_side_table
 from torch._subclasses.fake_tensor import FakeTensorMode
 from triton.backends.compiler import GPUTarget
@@ -96,6 +97,55 @@ def traced(task: dict[str, Any]) -> dict[str, Any]:
     return {"graphs": len(graphs), "changed": changed, "exported": operators}
 
 
+def compiled_once(task: dict[str, Any]) -> int:
+    """How often a layer is compiled for inputs of several sizes, with its backward pass."""
+    triton.runtime.driver.set_active(Driver())
+    there, torch.cuda.is_available = torch.cuda.is_available, lambda: True
+    k = task["k"]
+    layer = tn.nn.EquivariantLinear(tn.group(task["group"]), k, task["l"], 8, 8, backend="triton")
+    torch.cuda.is_available = there
+    torch._dynamo.reset()
+    graphs = []
+
+    def keep(graph: Any, inputs: Any) -> Any:
+        graphs.append(graph)
+        holders = [node.meta["val"] for node in graph.graph.find_nodes(op="placeholder")]
+
+        def run(*given: Any) -> list[Any]:
+            """Zeros like what the graph gives."""
+            known: dict[Any, int] = {}
+            for holder, value in zip(holders, given, strict=True):
+                pairs = [(holder, value)]
+                if isinstance(holder, torch.Tensor):
+                    pairs = list(zip(holder.shape, value.shape, strict=True))
+                known |= {s.node.expr: v for s, v in pairs if isinstance(s, torch.SymInt)}
+
+            def number(size: Any) -> int:
+                return int(size.node.expr.subs(known) if isinstance(size, torch.SymInt) else size)
+
+            found: list[Any] = []
+            for node in graph.graph.output_node().args[0]:
+                value = None if node is None else node.meta["val"]
+                if isinstance(value, torch.Tensor):
+                    value = torch.zeros([number(size) for size in value.shape], dtype=value.dtype)
+                found.append(number(value) if isinstance(value, torch.SymInt) else value)
+            return found
+
+        return make_boxed_func(run)
+
+    run = torch.compile(
+        layer,
+        fullgraph=True,
+        dynamic=True,
+        backend=aot_autograd(fw_compiler=keep, bw_compiler=keep),
+    )
+    for batch, n in task["sizes"]:
+        x = torch.randn(batch, *[n] * k, 8, requires_grad=True)
+        mask = (torch.ones(batch, n, dtype=torch.bool),) if task["mask"] else ()
+        run(x, *mask).sum().backward()
+    return len(graphs) // 2
+
+
 if __name__ == "__main__":
-    work = {"kernels": kernels, "traced": traced}
+    work = {"kernels": kernels, "traced": traced, "compiled once": compiled_once}
     print(json.dumps([work[task["do"]](task) for task in json.loads(sys.stdin.read())]))

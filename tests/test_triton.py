@@ -54,6 +54,14 @@ def check(hom: tn.Hom, bias: bool, reduce: Any) -> None:
     assert_equal(derivatives(calling(layer), given, g), derivatives(wanted, given, g), about)
 
 
+def both(group: tn.Group, k: Any, l: Any, **options: Any) -> list[Any]:
+    """A layer in Triton kernels, and one of PyTorch's operations with the same weights."""
+    ours = quiet_layer(group, k, l, 2, 3, backend="triton", **options)
+    plain = quiet_layer(group, k, l, 2, 3, backend="einsum", lowering="factored", **options)
+    plain.load_state_dict(ours.state_dict())
+    return [ours, plain]
+
+
 @pytest.mark.parametrize("name", kinds())
 def test_kernels_and_their_derivatives_are_the_definition(name: str) -> None:
     for number, hom in enumerate(homs_of(name)):
@@ -121,6 +129,49 @@ def test_blocks_of_positions_and_channels_need_not_fit(
     assert_equal(found[0], found[1], name)
 
 
+@pytest.mark.parametrize(
+    ("name", "k", "l"),
+    [
+        ("S(2)", 0, 6),
+        ("O(2)", 1, 7),
+        ("O(1)", 6, 6),
+        ("O(2)", 6, 2),
+        ("S(1)", 5, 5),
+        ("O(3)", 4, 6),
+    ],
+)
+def test_high_orders_have_no_kernel_whose_letters_clash(name: str, k: int, l: int) -> None:
+    ours, plain = both(tn.group(name), k, l)
+    x = random_input(ours, 2)
+    assert_equal({"output": ours(x)}, {"output": plain(x)}, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "k", "l", "at"),
+    [
+        ("O(3)", 2, 0, 1),
+        ("O(3)", 3, 1, 5),
+        ("O(2)", 4, 2, 1),
+        ("Sp(4)", 2, 0, 2),
+        ("Sp(4)", 2, 2, 2),
+        ("Sp(2)", 0, 2, 0),
+    ],
+)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # of NumPy, in the interpreter
+def test_what_is_not_read_may_be_infinite_or_no_number(
+    name: str, k: int, l: int, at: int, bad: float
+) -> None:
+    ours, plain = both(tn.group(name), k, l)
+    x, finite = random_input(ours, 2), []
+    x.flatten(0, -2)[at, 0] = bad
+    for layer in (ours, plain):
+        if layer.bias is not None:
+            layer.bias.data[:, 1] = bad
+        finite.append(layer(x).isfinite())
+    assert torch.equal(*finite)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize(("name", "k", "l"), [("S(5)", 2, 2), ("S(4)", 3, 1), ("Sp(4)", 2, 2)])
 def test_shorter_floats_differ_by_rounding(name: str, k: int, l: int, dtype: torch.dtype) -> None:
@@ -144,9 +195,7 @@ def test_shorter_floats_differ_by_rounding(name: str, k: int, l: int, dtype: tor
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
 def test_transforms_of_functions_are_those_of_the_einsum_backend() -> None:
-    ours = quiet_layer(tn.S(3), 2, 1, 2, 3, backend="triton")
-    plain = quiet_layer(tn.S(3), 2, 1, 2, 3, backend="einsum", lowering="factored")
-    plain.load_state_dict(ours.state_dict())
+    ours, plain = both(tn.S(3), 2, 1)
     many, weights = torch.randn(4, 2, 3, 3, 2).double(), torch.randn(4, *ours.weight.shape).double()
     x = many[0]
 
@@ -259,10 +308,7 @@ def test_without_a_gpu_and_unasked_there_are_no_kernels() -> None:
 )
 def test_masks_are_those_of_the_einsum_backend(group: Any, k: Any, l: Any, reduce: Any) -> None:
     torch.manual_seed(0)
-    ours = quiet_layer(group, k, l, 2, 3, backend="triton", reduce=reduce)
-    plain = quiet_layer(group, k, l, 2, 3, backend="einsum", lowering="factored", reduce=reduce)
-    torch.nn.init.normal_(ours.weight)
-    plain.load_state_dict(ours.state_dict())
+    ours, plain = both(group, k, l, reduce=reduce)
     shape = [5 if kind == 0 else 2 for kind in word(k)]
     x = torch.randn(3, *shape, 2, dtype=torch.float64, requires_grad=True)
     mask = torch.tensor([[True] * 5, [True, False, True, True, False], [False] * 5])

@@ -115,3 +115,21 @@ def test_pytorch_sees_what_kernels_change() -> None:
             assert all(argument.startswith(letter) for argument in changed), (name, changed)
         (exported,) = found["exported"]
         assert exported.startswith("tannaka_triton.apply_")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU: test_gpu.py compiles layers")
+def test_layers_are_compiled_for_all_sizes_at_once() -> None:
+    """But anew where sums have one part and where they have several, of which PyTorch takes note."""
+    batches = [(3, 4), (6, 4), (9, 4), (70, 4), (500, 4)]
+    points = [(5, 3), (6, 9), (6, 20), (2, 40), (3, 80), (3, 300)]
+    tasks = [
+        {"do": "compiled once", "group": group, "k": k, "l": l, "sizes": sizes, "mask": mask}
+        for group, k, l, sizes, mask in (
+            ("S(4)", 2, 2, batches, False),
+            ("Sp(4)", 2, 2, batches, False),
+            ("A(4)", 1, 2, batches, False),
+            ("S()", 2, 2, points, True),
+        )
+    ]
+    for task, times in zip(tasks, outcomes(*tasks), strict=True):
+        assert times <= (4 if task["mask"] else 2), task

@@ -12,8 +12,8 @@ Three kinds of kernel do what takes time, for every group whose plans have these
 * ``outer`` sums the gradient of rows of the weight over positions, in as many parts as there are
   programs, which PyTorch adds up; it takes positions in pairs as well.
 
-Sums of tensors of an order above four, Levi-Civita symbols, and all that is of lower order than
-input and output are PyTorch's.
+Sums of tensors of an order above four, results of one above five, Levi-Civita symbols, and all that is
+of lower order than input and output are PyTorch's.
 
 Programs that read the same positions, for other channels, follow one another, so that they find them
 in the cache. No program writes where another does, so that results are the same in every run with the
@@ -23,8 +23,10 @@ float32, or float64 where input and weight are that.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,7 +49,7 @@ from tannaka.codegen.gradient import GRADIENT, AnyStep, Outer
 from tannaka.codegen.network import Word
 from tannaka.codegen.network import sizes as network_sizes
 from tannaka.codegen.notation import shape
-from tannaka.codegen.plan import ABSENT, INPUT, Contract, Embed, Plan
+from tannaka.codegen.plan import ABSENT, INPUT, Contract, Embed, LeviCivita, Plan
 
 BLOCK = {1: (64,), 2: (32, 16), 3: (16, 16, 4), 4: (8, 8, 4, 4)}
 """How many indices of each axis of a tensor a program of a sweep takes at a time, by its order; with
@@ -55,10 +57,13 @@ smaller axes it takes so many inputs that there are as many positions."""
 STRIP = 128
 """How many indices of the last axis it takes one block after the other, at most."""
 MAX_ORDER = max(BLOCK)
+MAX_TILE = 5
+"""The most axes of a result that a kernel writes, or sums over: the letters of more are variables."""
 PART = 1024
 """How many positions a program of ``outer`` sums over."""
 MOST = 24
-"""The most products of a source and a feature for which the gradient of the weight has kernels."""
+"""The most features of a result that a kernel writes, and the most products of a source and a feature
+for which the gradient of the weight has kernels: compiling one of many more takes a minute."""
 TOGETHER = 6
 """How many of them one kernel sums."""
 SHARED = 96 * 1024
@@ -169,7 +174,10 @@ class _Emitter(Emitter):
         self, steps: Sequence[AnyStep], known: dict[str, Word], result: str
     ) -> Sequence[Group]:
         swept = [name for name in (INPUT, GRADIENT) if 0 < len(known.get(name, ())) <= MAX_ORDER]
-        return grouped(steps, known, swept, result)
+        groups = grouped(steps, known, swept, result)
+        if any(isinstance(group, Tile) and not _tiled(group, known) for group in groups):
+            return grouped(steps, known, swept, result="")
+        return groups
 
     def _grouped(self, group: Group, known: dict[str, Word], weight: str) -> Iterator[str]:
         match group:
@@ -200,7 +208,7 @@ class _Emitter(Emitter):
             kept = [*self._kept(step, word), parts, channels]
             yield from listed(f"p{s} = summed_in(", [source, "*batch", *kept], ")")
         partial = [f"p{s}" for s in range(len(group.steps))]
-        yield "programs = triton.cdiv(batch.numel(), items)"
+        yield "programs = triton.cdiv(math.prod(batch), items)"
         yield from (f"programs *= {blocks}" for blocks in launched)
         yield from listed(
             f"wrap_triton({self._sweeper(group, axes)})"
@@ -210,7 +218,7 @@ class _Emitter(Emitter):
                     source,
                     f"{source}_stride",
                     *partial,
-                    "batch.numel()",
+                    "math.prod(batch)",
                     *self._sizes(word),
                     channels,
                 ),
@@ -277,7 +285,8 @@ class _Emitter(Emitter):
         ]
         stores: list[str] = []
         for s, step in enumerate(group.steps):
-            summand, store = self._summand(step, axes), _stored(s, step, axes)
+            (*lines, summand), store = self._summand(step, axes), _stored(s, step, axes)
+            loop += lines
             if order - 1 in (collapsed := _collapsed(step)):
                 shape = [
                     "1" if axis in collapsed else blocks[letter]
@@ -301,18 +310,27 @@ class _Emitter(Emitter):
         key = [*axes.names, "C"]
         return self._kernel("sweep", arguments, constants, tiles, key, body, Work(tuple(partial)))
 
-    def _summand(self, step: Contract, axes: Axes) -> str:
-        """What a block adds to a sum."""
+    def _summand(self, step: Contract, axes: Axes) -> list[str]:
+        """What a block adds to a sum: statements, and an expression at the end."""
         first = axes.first(step.labels)
-        terms = ["value"]
-        for letter, index in zip(axes.letters, step.labels, strict=True):
-            if letter != first[index]:
-                terms.append(f"({first[index]} == {letter})")
-        terms += [self._form(first[a], first[b]) for a, b in step.forms]
-        value = " * ".join(terms)
-        for axis in reversed(_collapsed(step)):
-            value = f"tl.sum({value}, axis={axis + 1}, keep_dims=True)"
-        return value
+        forms = [self._form(first[a], first[b]) for a, b in step.forms]
+        read = [
+            f"({first[index]} == {letter})"
+            for letter, index in zip(axes.letters, step.labels, strict=True)
+            if letter != first[index]
+        ]
+        read += [f"({form} != 0)" for form in forms]
+        part, lines = "value", []
+        if read:
+            # What is not read may be infinite, or no number: times 0 it would not be 0.
+            lines.append(f"read = {' & '.join(read) if len(read) > 1 else read[0][1:-1]}")
+            lines.append(f"part = tl.where(read, {' * '.join(['value', *forms])}, 0.0)")
+            part = "part"
+        *others, last = reversed(_collapsed(step))
+        for axis in others:
+            lines.append(f"part = tl.sum({part}, axis={axis + 1}, keep_dims=True)")
+            part = "part"
+        return [*lines, f"tl.sum({part}, axis={last + 1}, keep_dims=True)"]
 
     def _finisher(self, sums: int) -> str:
         """The kernel that adds up the parts of so many sums."""
@@ -476,13 +494,15 @@ class _Emitter(Emitter):
         for letter, index in zip(letters, step.labels, strict=True):
             if letter != first[index]:
                 where.append(f"({first[index]} == {letter})[:, None]")
+        forms = [self._form(first[a], first[b]) for a, b in step.forms]
+        where += [f"({form} != 0)[:, None]" for form in forms]
         yield f"at = {axes.row([first[index] for index in step.keep])}"
         mask = "there"
         if len(where) > 1:
             mask = "here"
             yield f"here = {' & '.join(where)}"
         place = f"t{t} + at.to(tl.int64)[:, None] * t{t}_stride + o[None, :]"
-        factors = [f"{self._form(first[a], first[b])}[:, None]" for a, b in step.forms]
+        factors = [f"{form}[:, None]" for form in forms]
         yield f"t = tl.load({place}, mask={mask}, other=0.0)"
         yield f"{to} += {' * '.join(['t.to(SUM)', *factors])}"
 
@@ -492,7 +512,8 @@ class _Emitter(Emitter):
         largest = max(len(word) for word in known.values())
         word = known[step.sources[0]] if step.sources else ()
         count = len(step.sources) * len(step.features)
-        if len(word) < max(largest, 1) or count > MOST or step.bias_rows:
+        few = count <= MOST and len(word) <= MAX_TILE
+        if len(word) < max(largest, 1) or not few or step.bias_rows:
             yield from super()._outer(step, known)
             return
         axes, name = Axes.of(self.plan, word), f"w{len(self.outers)}"
@@ -513,7 +534,7 @@ class _Emitter(Emitter):
         if pair:
             n = self._size(word[axes.letters.index(pair[0])])
             yield f"rows = rows // {n} * ({n} // 2 + 1)"
-        yield f"parts = max(1, triton.cdiv(rows, {PART}))"
+        yield f"parts = triton.cdiv(rows, {PART})"
         yield f"{name} = summed_in({first}, {count}, parts, {c_out}, {c_in})"
         together = list(_paired(features, pair))
         size = max(1, TOGETHER // (2 if pair else 1))
@@ -676,7 +697,16 @@ class _Emitter(Emitter):
         return super()._texts() | ON_GPU
 
     def _numbers(self, values: list[Any]) -> str:
-        return repr(tuple(tuple(v) if isinstance(v, list) else v for v in values))
+        return repr(_tuples(values))
+
+    def _table(self, kind: str, made: str) -> str:
+        """The name of a constant; tensors are written as their numbers, which ``placed`` takes."""
+        tensor = re.fullmatch(r"torch\.tensor\((\[.*\])(, dtype=torch\.float64)?\)", made)
+        return super()._table(kind, repr(_tuples(ast.literal_eval(tensor[1]))) if tensor else made)
+
+    def _levi_civita(self, step: LeviCivita, known: dict[str, Word]) -> str:
+        self.helpers.add("placed")
+        return super()._levi_civita(step, known)
 
     def _picked(self, rows: str, order: list[int]) -> str:
         self.helpers.add("picked")
@@ -732,9 +762,20 @@ class _Emitter(Emitter):
         return [self._size(word[step.labels.index(index)]) for index in step.keep]
 
 
+def _tuples(values: Any) -> Any:
+    """Lists of lists as tuples of tuples."""
+    return tuple(map(_tuples, values)) if isinstance(values, list) else values
+
+
 def _config(constants: Mapping[str, int], warps: int, stages: int) -> str:
     known = ", ".join(f'"{name}": {value}' for name, value in constants.items())
     return f"triton.Config({{{known}}}, num_warps={warps}, num_stages={stages})"
+
+
+def _tiled(group: Tile, known: Mapping[str, Word]) -> bool:
+    """Whether a kernel writes the result."""
+    features = group.mix.features if group.mix else ()
+    return len(known[group.out]) <= MAX_TILE and len(features) <= MOST
 
 
 def _collapsed(step: Contract) -> list[int]:

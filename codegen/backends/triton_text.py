@@ -12,6 +12,7 @@ from tannaka.codegen.notation import indices
 from tannaka.codegen.plan import Contract, Embed, Plan, describe
 
 IMPORTS = """\
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -34,9 +35,12 @@ def tuned(key: list[str], *tiles: triton.Config) -> Callable[[Any], Any]:
 ''',
     "fitted": '''\
 def fitted(size: int, most: int) -> int:
-    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long."""
+    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long.
+
+    A compiler that traces for any size takes ``most``: it would make code for each power of two.
+    """
     block = 1
-    while block < min(size, most):
+    while block < (most if isinstance(size, torch.SymInt) else min(size, most)):
         block *= 2
     return block
 ''',
@@ -128,14 +132,58 @@ def picked(rows: Tensor, order: tuple[int, ...]) -> Tensor:
     each = rows.unbind()
     return torch.stack([each[row] for row in order])
 ''',
+    "levi_civita": '''\
+def levi_civita(
+    n: int, legs: tuple[int, ...], old: tuple[int, ...], new: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Where the Levi-Civita symbol is not 0, and its sign there.
+
+    It has an index for each of ``legs``. For each value of the indices ``new``, flattened, the
+    values of the indices ``old``, flattened, at the terms of the sum, as many for each, and their
+    signs; 0 fills up.
+    """
+    found: list[list[tuple[int, int]]] = [[] for _ in range(n ** len(new))]
+    for images in itertools.permutations(range(n)):
+        value = dict(zip(legs, images))
+        sign = (-1) ** sum(a > b for a, b in itertools.combinations(images, 2))
+        target = sum(value[i] * n**p for p, i in enumerate(reversed(new)))
+        found[target].append((sum(value[i] * n**p for p, i in enumerate(reversed(old))), sign))
+    terms = max(map(len, found))
+    filled = [term for row in found for term in row + [(0, 0)] * (terms - len(row))]
+    return tuple(place for place, _ in filled), tuple(sign for _, sign in filled)
+
+
+def signed(
+    x: Tensor,
+    table: tuple[tuple[int, ...], tuple[int, ...]],
+    old: tuple[int, ...],
+    new: tuple[int, ...],
+    n: int,
+) -> Tensor:
+    """Multiply axes ``old`` of x by the symbol of a table; the results stand at axes ``new``."""
+    places, signs = placed(table[0], x, torch.int64), placed(table[1], x)
+    terms = len(table[1]) // n ** len(new)
+    last = tuple(range(-1 - len(old), -1))
+    x = x.movedim(old, last)
+    x = x.reshape(*x.shape[: x.ndim - 1 - len(old)], n ** len(old), x.shape[-1])
+    shape = (*x.shape[:-2], *(n,) * len(new), terms, x.shape[-1])
+    x = x.index_select(-2, places).reshape(shape) * signs.reshape(*(n,) * len(new), terms, 1)
+    x = x.sum(-2)
+    last = tuple(range(-1 - len(new), -1))
+    # A tensor of its own, not a view: it may be what the layer returns.
+    return x if new == last else x.movedim(last, new).clone(memory_format=torch.contiguous_format)
+''',
     "placed": '''\
-def placed(table: Tensor, like: Tensor) -> Tensor:
-    """A constant with the dtype and on the device of another tensor, copied there once."""
+def placed(numbers: tuple[Any, ...], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """A constant on the device of another tensor, and with its dtype; copied there once.
+
+    A compiler wants it made anew: there are no tensors in what it traces but its own.
+    """
+    key = id(numbers), like.device, dtype or like.dtype
     if type(like) not in (Tensor, torch.nn.Parameter) or torch.compiler.is_compiling():
-        return table.to(like)
-    key = id(table), like.device, like.dtype
+        return torch.tensor(numbers, device=key[1], dtype=key[2])
     if key not in PLACED:
-        PLACED[key] = table.to(like)
+        PLACED[key] = torch.tensor(numbers, device=key[1], dtype=key[2])
     return PLACED[key]
 
 

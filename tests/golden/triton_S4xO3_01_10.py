@@ -1,5 +1,6 @@
 from tannaka.codegen.triton_ops import Sizes, registered
 
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -21,9 +22,12 @@ def tuned(key: list[str], *tiles: triton.Config) -> Callable[[Any], Any]:
 
 
 def fitted(size: int, most: int) -> int:
-    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long."""
+    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long.
+
+    A compiler that traces for any size takes ``most``: it would make code for each power of two.
+    """
     block = 1
-    while block < min(size, most):
+    while block < (most if isinstance(size, torch.SymInt) else min(size, most)):
         block *= 2
     return block
 
@@ -389,11 +393,11 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: tuple[int, ...]) 
     strip = fitted(n[1], 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, n[1], triton.cdiv(n[0], i_block), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n[0], i_block)
     programs *= triton.cdiv(n[1], strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, batch.numel(), n[0], n[1], x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, math.prod(batch), n[0], n[1], x.shape[-1], items, i_block, j_block, strip
     )
     c0 = x.new_empty((*batch, n[1], x.shape[-1]))
     rows = c0.numel() // x.shape[-1]
@@ -439,11 +443,11 @@ def gradients(
     strip = fitted(n[1], 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, n[1], triton.cdiv(n[0], i_block), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n[0], i_block)
     programs *= triton.cdiv(n[1], strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, batch.numel(), n[0], n[1], x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, math.prod(batch), n[0], n[1], x.shape[-1], items, i_block, j_block, strip
     )
     c0 = x.new_empty((*batch, n[1], x.shape[-1]))
     rows = c0.numel() // x.shape[-1]
@@ -457,11 +461,11 @@ def gradients(
     strip = fitted(n[0], 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, n[1], triton.cdiv(n[0], strip), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n[1], i_block)
     programs *= triton.cdiv(n[0], strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, batch.numel(), n[0], n[1], g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, math.prod(batch), n[0], n[1], g.shape[-1], items, i_block, j_block, strip
     )
     d_m1 = g.new_empty((*batch, n[1], g.shape[-1]))
     rows = d_m1.numel() // g.shape[-1]
@@ -474,7 +478,7 @@ def gradients(
     d_c0 = d_m1 @ turned[1].T
     del d_m1
     rows = x.numel() // x.shape[-1]
-    parts = max(1, triton.cdiv(rows, 1024))
+    parts = triton.cdiv(rows, 1024)
     w1 = summed_in(x, 1, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
@@ -532,11 +536,11 @@ def input_gradient(weight: Tensor, g: Tensor, n: tuple[int, ...]) -> Tensor:
     strip = fitted(n[0], 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, n[1], triton.cdiv(n[0], strip), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n[1], i_block)
     programs *= triton.cdiv(n[0], strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, batch.numel(), n[0], n[1], g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, math.prod(batch), n[0], n[1], g.shape[-1], items, i_block, j_block, strip
     )
     d_m1 = g.new_empty((*batch, n[1], g.shape[-1]))
     rows = d_m1.numel() // g.shape[-1]
@@ -579,11 +583,11 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
     strip = fitted(n[1], 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, n[1], triton.cdiv(n[0], i_block), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n[0], i_block)
     programs *= triton.cdiv(n[1], strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, batch.numel(), n[0], n[1], x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, math.prod(batch), n[0], n[1], x.shape[-1], items, i_block, j_block, strip
     )
     c0 = x.new_empty((*batch, n[1], x.shape[-1]))
     rows = c0.numel() // x.shape[-1]
@@ -597,11 +601,11 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
     strip = fitted(n[0], 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, n[1], triton.cdiv(n[0], strip), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n[1], i_block)
     programs *= triton.cdiv(n[0], strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, batch.numel(), n[0], n[1], g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, math.prod(batch), n[0], n[1], g.shape[-1], items, i_block, j_block, strip
     )
     d_m1 = g.new_empty((*batch, n[1], g.shape[-1]))
     rows = d_m1.numel() // g.shape[-1]
@@ -611,7 +615,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
     w0 = outer((c0,), (d_m1,))
     del c0, d_m1
     rows = x.numel() // x.shape[-1]
-    parts = max(1, triton.cdiv(rows, 1024))
+    parts = triton.cdiv(rows, 1024)
     w1 = summed_in(x, 1, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
@@ -639,7 +643,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
 
 
 KERNELS = registered(
-    "91a775bb534b0ff5",
+    "2e1f0e16bac7221f",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 1), (1, 0), 2, 0),
 )

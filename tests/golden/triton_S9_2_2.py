@@ -1,5 +1,6 @@
 from tannaka.codegen.triton_ops import Sizes, registered
 
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -21,9 +22,12 @@ def tuned(key: list[str], *tiles: triton.Config) -> Callable[[Any], Any]:
 
 
 def fitted(size: int, most: int) -> int:
-    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long."""
+    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long.
+
+    A compiler that traces for any size takes ``most``: it would make code for each power of two.
+    """
     block = 1
-    while block < min(size, most):
+    while block < (most if isinstance(size, torch.SymInt) else min(size, most)):
         block *= 2
     return block
 
@@ -536,11 +540,11 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, n, triton.cdiv(n, strip), x.shape[-1])
     p1 = summed_in(x, *batch, n, triton.cdiv(n, i_block), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, p1, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, p1, math.prod(batch), n, x.shape[-1], items, i_block, j_block, strip
     )
     c1 = x.new_empty((*batch, n, x.shape[-1]))
     c2 = x.new_empty((*batch, n, x.shape[-1]))
@@ -623,11 +627,11 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, n, triton.cdiv(n, strip), x.shape[-1])
     p1 = summed_in(x, *batch, n, triton.cdiv(n, i_block), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, p1, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, p1, math.prod(batch), n, x.shape[-1], items, i_block, j_block, strip
     )
     c1 = x.new_empty((*batch, n, x.shape[-1]))
     c2 = x.new_empty((*batch, n, x.shape[-1]))
@@ -663,11 +667,11 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, n, triton.cdiv(n, strip), g.shape[-1])
     p1 = summed_in(g, *batch, n, triton.cdiv(n, i_block), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, p1, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, p1, math.prod(batch), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_y0 = g.new_empty((*batch, n, g.shape[-1]))
     d_m3 = g.new_empty((*batch, n, g.shape[-1]))
@@ -707,7 +711,7 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     del d_y0, d_m3
     rows = x.numel() // x.shape[-1]
     rows = rows // n * (n // 2 + 1)
-    parts = max(1, triton.cdiv(rows, 1024))
+    parts = triton.cdiv(rows, 1024)
     w2 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
@@ -777,11 +781,11 @@ def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, n, triton.cdiv(n, strip), g.shape[-1])
     p1 = summed_in(g, *batch, n, triton.cdiv(n, i_block), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, p1, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, p1, math.prod(batch), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_y0 = g.new_empty((*batch, n, g.shape[-1]))
     d_m3 = g.new_empty((*batch, n, g.shape[-1]))
@@ -859,11 +863,11 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, n, triton.cdiv(n, strip), x.shape[-1])
     p1 = summed_in(x, *batch, n, triton.cdiv(n, i_block), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, p1, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, p1, math.prod(batch), n, x.shape[-1], items, i_block, j_block, strip
     )
     c1 = x.new_empty((*batch, n, x.shape[-1]))
     c2 = x.new_empty((*batch, n, x.shape[-1]))
@@ -899,11 +903,11 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, n, triton.cdiv(n, strip), g.shape[-1])
     p1 = summed_in(g, *batch, n, triton.cdiv(n, i_block), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, p1, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, p1, math.prod(batch), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_y0 = g.new_empty((*batch, n, g.shape[-1]))
     d_m3 = g.new_empty((*batch, n, g.shape[-1]))
@@ -935,7 +939,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     del c1, c2, d_y0, d_m3
     rows = x.numel() // x.shape[-1]
     rows = rows // n * (n // 2 + 1)
-    parts = max(1, triton.cdiv(rows, 1024))
+    parts = triton.cdiv(rows, 1024)
     w2 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
@@ -963,7 +967,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "dcc46cc0c622040d",
+    "e90abf55a214fba9",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 15, 2),
 )

@@ -1,5 +1,6 @@
 from tannaka.codegen.triton_ops import Sizes, registered
 
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -21,9 +22,12 @@ def tuned(key: list[str], *tiles: triton.Config) -> Callable[[Any], Any]:
 
 
 def fitted(size: int, most: int) -> int:
-    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long."""
+    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long.
+
+    A compiler that traces for any size takes ``most``: it would make code for each power of two.
+    """
     block = 1
-    while block < min(size, most):
+    while block < (most if isinstance(size, torch.SymInt) else min(size, most)):
         block *= 2
     return block
 
@@ -130,7 +134,10 @@ def sweep_0(
         inside = (batch < items) & (i < n) & (j < n) & (c < C)
         at = (batch * n + i) * n + j
         value = tl.load(x + at * x_stride + c, mask=inside, other=0.0).to(SUM)
-        s0 += tl.sum(tl.sum(value * form(i, j), axis=2, keep_dims=True), axis=1, keep_dims=True)
+        read = form(i, j) != 0
+        part = tl.where(read, value * form(i, j), 0.0)
+        part = tl.sum(part, axis=2, keep_dims=True)
+        s0 += tl.sum(part, axis=1, keep_dims=True)
     at = (batch * i_blocks + i_block) * j_blocks + j_block
     tl.store(p0 + at * C + c, s0, mask=(batch < items) & (c < C))
 
@@ -210,14 +217,16 @@ def tile_0(
         total, other = 0.5 * (total + other), 0.5 * (total - other)
     there = inside[:, None] & (o < C_OUT)[None, :]
     at = batch
-    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=there, other=0.0)
+    here = there & (form(j, i) != 0)[:, None]
+    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=here, other=0.0)
     total += t.to(SUM) * form(j, i)[:, None]
     at = (batch * n + i) * n + j
     value = total.to(y.dtype.element_ty)
     tl.store(y + at.to(tl.int64)[:, None] * C_OUT + o[None, :], value, mask=there)
     there = there & (i != j)[:, None]
     at = batch
-    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=there, other=0.0)
+    here = there & (form(i, j) != 0)[:, None]
+    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=here, other=0.0)
     other += t.to(SUM) * form(i, j)[:, None]
     at = (batch * n + j) * n + i
     value = other.to(y.dtype.element_ty)
@@ -264,7 +273,10 @@ def sweep_1(
         inside = (batch < items) & (i < n) & (j < n) & (c < C)
         at = (batch * n + i) * n + j
         value = tl.load(x + at * x_stride + c, mask=inside, other=0.0).to(SUM)
-        s0 += tl.sum(tl.sum(value * form(j, i), axis=2, keep_dims=True), axis=1, keep_dims=True)
+        read = form(j, i) != 0
+        part = tl.where(read, value * form(j, i), 0.0)
+        part = tl.sum(part, axis=2, keep_dims=True)
+        s0 += tl.sum(part, axis=1, keep_dims=True)
     at = (batch * i_blocks + i_block) * j_blocks + j_block
     tl.store(p0 + at * C + c, s0, mask=(batch < items) & (c < C))
 
@@ -410,14 +422,16 @@ def tile_1(
         total, other = 0.5 * (total + other), 0.5 * (total - other)
     there = inside[:, None] & (o < C_OUT)[None, :]
     at = batch
-    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=there, other=0.0)
+    here = there & (form(i, j) != 0)[:, None]
+    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=here, other=0.0)
     total += t.to(SUM) * form(i, j)[:, None]
     at = (batch * n + i) * n + j
     value = total.to(y.dtype.element_ty)
     tl.store(y + at.to(tl.int64)[:, None] * C_OUT + o[None, :], value, mask=there)
     there = there & (i != j)[:, None]
     at = batch
-    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=there, other=0.0)
+    here = there & (form(j, i) != 0)[:, None]
+    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=here, other=0.0)
     other += t.to(SUM) * form(j, i)[:, None]
     at = (batch * n + j) * n + i
     value = other.to(y.dtype.element_ty)
@@ -436,20 +450,23 @@ def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
     return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)  # a row for each source and feature
 
 
-def placed(table: Tensor, like: Tensor) -> Tensor:
-    """A constant with the dtype and on the device of another tensor, copied there once."""
+def placed(numbers: tuple[Any, ...], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """A constant on the device of another tensor, and with its dtype; copied there once.
+
+    A compiler wants it made anew: there are no tensors in what it traces but its own.
+    """
+    key = id(numbers), like.device, dtype or like.dtype
     if type(like) not in (Tensor, torch.nn.Parameter) or torch.compiler.is_compiling():
-        return table.to(like)
-    key = id(table), like.device, like.dtype
+        return torch.tensor(numbers, device=key[1], dtype=key[2])
     if key not in PLACED:
-        PLACED[key] = table.to(like)
+        PLACED[key] = torch.tensor(numbers, device=key[1], dtype=key[2])
     return PLACED[key]
 
 
 PLACED: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
 
 
-SCALES_0 = torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)
+SCALES_0 = (1.0, 1.0, -1.0)
 
 
 def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
@@ -463,11 +480,11 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: int) -> Tensor:
     strip = fitted(n, 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, triton.cdiv(n, i_block) * triton.cdiv(n, strip), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, math.prod(batch), n, x.shape[-1], items, i_block, j_block, strip
     )
     c0 = x.new_empty((*batch, x.shape[-1]))
     rows = c0.numel() // x.shape[-1]
@@ -512,11 +529,11 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     strip = fitted(n, 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, triton.cdiv(n, i_block) * triton.cdiv(n, strip), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, math.prod(batch), n, x.shape[-1], items, i_block, j_block, strip
     )
     c0 = x.new_empty((*batch, x.shape[-1]))
     rows = c0.numel() // x.shape[-1]
@@ -530,11 +547,11 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     strip = fitted(n, 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, triton.cdiv(n, i_block) * triton.cdiv(n, strip), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, math.prod(batch), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_m1 = g.new_empty((*batch, g.shape[-1]))
     rows = d_m1.numel() // g.shape[-1]
@@ -547,7 +564,7 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     d_c0 = d_m1 @ turned[0].T
     rows = x.numel() // x.shape[-1]
     rows = rows // n * (n // 2 + 1)
-    parts = max(1, triton.cdiv(rows, 1024))
+    parts = triton.cdiv(rows, 1024)
     w1 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
@@ -606,11 +623,11 @@ def input_gradient(weight: Tensor, g: Tensor, n: int) -> Tensor:
     strip = fitted(n, 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, triton.cdiv(n, i_block) * triton.cdiv(n, strip), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, math.prod(batch), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_m1 = g.new_empty((*batch, g.shape[-1]))
     rows = d_m1.numel() // g.shape[-1]
@@ -652,11 +669,11 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     strip = fitted(n, 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(x, *batch, triton.cdiv(n, i_block) * triton.cdiv(n, strip), x.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
-        x, x_stride, p0, batch.numel(), n, x.shape[-1], items, i_block, j_block, strip
+        x, x_stride, p0, math.prod(batch), n, x.shape[-1], items, i_block, j_block, strip
     )
     c0 = x.new_empty((*batch, x.shape[-1]))
     rows = c0.numel() // x.shape[-1]
@@ -670,11 +687,11 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     strip = fitted(n, 128)
     items = max(1, 512 // (i_block * j_block))
     p0 = summed_in(g, *batch, triton.cdiv(n, i_block) * triton.cdiv(n, strip), g.shape[-1])
-    programs = triton.cdiv(batch.numel(), items)
+    programs = triton.cdiv(math.prod(batch), items)
     programs *= triton.cdiv(n, i_block)
     programs *= triton.cdiv(n, strip)
     wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
-        g, g_stride, p0, batch.numel(), n, g.shape[-1], items, i_block, j_block, strip
+        g, g_stride, p0, math.prod(batch), n, g.shape[-1], items, i_block, j_block, strip
     )
     d_m1 = g.new_empty((*batch, g.shape[-1]))
     rows = d_m1.numel() // g.shape[-1]
@@ -685,7 +702,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     b0 = d_m1.reshape(-1, d_m1.shape[-1]).sum(0)
     rows = x.numel() // x.shape[-1]
     rows = rows // n * (n // 2 + 1)
-    parts = max(1, triton.cdiv(rows, 1024))
+    parts = triton.cdiv(rows, 1024)
     w1 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
@@ -714,7 +731,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "e31a5a09bfbe13df",
+    "0fa957c77ee54c0a",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 3, 1),
 )
