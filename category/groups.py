@@ -416,12 +416,13 @@ def group(text: str | Group) -> Group:
         raise TypeError(f"a group's name is text such as 'S(5)', got {text!r}")
     factors = []
     for name in re.split(r"\s*[x*\N{MULTIPLICATION SIGN}]\s*", text.strip()):
-        found = re.fullmatch(r"([A-Za-z]+)\s*\(\s*(-?\d+)\s*\)", name)
-        if found is None or found[1] not in GROUPS:
+        found = re.fullmatch(r"([A-Za-z]+)\s*\(\s*(-?\d+|n?)\s*\)", name)
+        family = found is not None and found[2] in ("", "n")
+        if found is None or found[1] not in GROUPS or (family and found[1] != "S"):
             known = ", ".join(f"{symbol}(n)" for symbol in sorted(GROUPS))
             raise ValueError(
                 f"no group is called {text!r}; the groups are {known}, n a number >= 1, "
-                "and products such as S(3) x O(2)"
+                "products such as S(3) x O(2), and the family S()"
             )
-        factors.append(GROUPS[found[1]](int(found[2])))
+        factors.append(GROUPS["S"]() if family else GROUPS[found[1]](int(found[2])))  # type: ignore[call-arg]
     return factors[0] if len(factors) == 1 else PRODUCTS[0](factors)

@@ -18,7 +18,6 @@ from typing import Literal
 
 from tannaka.codegen.choose import AnyPlan
 from tannaka.codegen.inline import inline, merged
-from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.codegen.standalone import array_module, torch_module
 from tannaka.codegen.standalone.axes import Axes
 from tannaka.codegen.standalone.definition import JAX, NUMPY, TORCH, definition
@@ -68,9 +67,8 @@ def standalone(plan: AnyPlan, kernel: str, name: str, target: Target, dtype: str
     axes, torch = Axes(plan), target.framework == "torch"
     jax = target.framework == "jax"
     headline = f"Linear layer that commutes with {axes.group}, from order {plan.dom} to {plan.cod}."
-    table, also = "DIAGRAMS", ()
-    if not isinstance(plan, Task):
-        table, also = "ORBITS" if isinstance(plan, OrbitPlan) else "GRAPHS", tuple(kept(plan))
+    table = KINDS[plan.kind][1]
+    also = () if isinstance(plan, Task) else tuple(kept(plan))
     written = Written(plan, axes, name, headline, axes.group, dtype, table, target.setup, also)
     library = {"torch": TORCH, "numpy": NUMPY, "jax": JAX}[target.framework]
     kernel, imports = inline(kernel)
@@ -82,7 +80,11 @@ def standalone(plan: AnyPlan, kernel: str, name: str, target: Target, dtype: str
             kernel,
             *module,
             "# The self-check, from the definition: slow, and sharing only the tables above.",
-            *(definition if isinstance(plan, Task) else host_definition)(plan, axes, library),
+            *(
+                definition(plan, axes, library)
+                if isinstance(plan, Task)
+                else host_definition(plan, axes, library)
+            ),
             *elements(axes, library),
             check,
         ]
@@ -138,5 +140,7 @@ def _explanation(plan: AnyPlan, axes: Axes, name: str, target: Target) -> str:
         "to jit, vmap and differentiate. Parameters have the layout of tannaka's own layer for "
         "PyTorch, and load(state) takes them from its state dicts, as arrays.",
     }[target.framework] + " Run this file to check it against a dense reference."
-    written = f"Written by tannaka {version('tannaka')}; needs only {target.framework}{target.needs}."
+    written = (
+        f"Written by tannaka {version('tannaka')}; needs only {target.framework}{target.needs}."
+    )
     return "\n\n".join(textwrap.fill(words, WIDTH - 1) for words in (layout, use, written))

@@ -82,9 +82,7 @@ def _entries(plan: Task, axes: Axes) -> list[str]:
         ]
         value.append("value")
     if with_legs:
-        lines.append(
-            "        signs = [parity([values[leg] for leg in legs]) for legs in vertices]"
-        )
+        lines.append("        signs = [parity([values[leg] for leg in legs]) for legs in vertices]")
         value.append("math.prod(signs)")
     lines.append(f"        yield {indices}, {' * '.join(value) or '1'}")
     return [*([PARITY] if with_legs else []), "\n".join(lines) + "\n"]
@@ -205,9 +203,7 @@ def axes_batch(axes: Axes, n: str) -> str:
     return f"len(x), {axes.entries('OUT', n)}, weight.shape[1]"
 
 
-def signature(
-    name: str, arguments: Sequence[str], bias: bool, axes: Axes, array: str
-) -> list[str]:
+def signature(name: str, arguments: Sequence[str], bias: bool, axes: Axes, array: str) -> list[str]:
     """The head of a function of input, weight, bias and n, as formatters break it."""
     last = [axes.n_parameter[2:]] if axes.n_parameter else []
     every = [*arguments, *([f"bias: {array}"] if bias else []), *last]

@@ -49,9 +49,7 @@ class Table:
 def comment(text: str, indent: int = 0) -> list[str]:
     """A comment, on as many lines as it takes."""
     pad = " " * indent
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=f"{pad}# ", subsequent_indent=f"{pad}#     "
-    )
+    return textwrap.wrap(text, WIDTH, initial_indent=f"{pad}# ", subsequent_indent=f"{pad}#     ")
 
 
 def legged(plan: Task) -> bool:
@@ -83,9 +81,7 @@ def _kind(with_legs: bool) -> str:
     return "tuple[tuple[int, ...], ...]" if with_legs else "tuple[int, ...]"
 
 
-def _table(
-    name: str, symbol: str, basis: Sequence[Diagram], plan: Task, with_legs: bool
-) -> Table:
+def _table(name: str, symbol: str, basis: Sequence[Diagram], plan: Task, with_legs: bool) -> Table:
     rows, comments = [], []
     for number, diagram in enumerate(basis):
         labels, *legs = blocks(diagram)

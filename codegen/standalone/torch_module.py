@@ -5,8 +5,10 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 from string import Template
+from typing import Any
 
 from tannaka.codegen.choose import AnyPlan
+from tannaka.codegen.host_plan import HostPlan
 from tannaka.codegen.standalone.axes import QUICK, Axes
 from tannaka.codegen.standalone.tables import WIDTH
 
@@ -21,7 +23,7 @@ class ${name}(nn.Module):
 
     group = ${group}
     in_order, out_order, in_channels, out_channels = ${in_order}, ${out_order}, C_IN, C_OUT
-
+${generators}
     def __init__(
         self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = ${dtype}
     ) -> None:
@@ -57,7 +59,7 @@ ${forward}
         super()._load_from_state_dict(state_dict, prefix, *args)
 ''')
 
-FORWARD = Template('''\
+FORWARD = Template("""\
     def forward(self, x: Tensor${parameters}) -> Tensor:
 ${doc}
 ${sizes}        expected = ${expected}
@@ -69,9 +71,9 @@ ${sizes}        expected = ${expected}
         casting = x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
         if x.dtype != self.weight.dtype and not casting:
             raise TypeError(f"the input is {x.dtype}, the weight {self.weight.dtype}")
-${apply}''')
+${apply}""")
 
-MASKED = Template('''\
+MASKED = Template("""\
         if mask is None:
             return ${apply})
         batch = x.shape[: x.ndim - len(expected)]
@@ -82,7 +84,7 @@ MASKED = Template('''\
         count = mask.sum(-1).clamp(min=1).to(torch.promote_types(x.dtype, torch.float32))
         y = ${apply}, ${size} / count)
         return torch.where(real(mask, ${word_out}), y, 0.0)
-''')
+""")
 
 REAL = Template('''\
 def real(mask: Tensor, ${word}) -> Tensor:
@@ -127,6 +129,19 @@ class Written:
         return self.plan.bias_basis is not None
 
     @property
+    def generators(self) -> str:
+        """The statement by which a class of a permutation group says which group it is."""
+        given = isinstance(self.plan, HostPlan)
+        return "    generators, points = GENERATORS, N\n" * given
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Channels to test with: different, and not as many as there are rows."""
+        rows = {len(self.plan.basis), len(self.plan.bias_basis or ())}
+        one, other, *_ = (count for count in range(2, 8) if count not in rows)
+        return one, other
+
+    @property
     def parameters(self) -> str:
         """The parameters, as arguments."""
         return "weight, bias" if self.bias else "weight"
@@ -134,10 +149,11 @@ class Written:
     @property
     def bound(self) -> str:
         """Weights are drawn between minus this and this."""
-        return f"{self.plan.initial_bound(self.plan_n):.6g}"
+        found = f"{self.plan.initial_bound(self.plan_n):.6g}"
+        return "0.0" if found == "0" else found
 
     @property
-    def plan_n(self) -> object:
+    def plan_n(self) -> Any:
         """The sizes of the group."""
         sizes = self.axes.sizes
         return sizes if len(sizes) > 1 else sizes[0]
@@ -158,6 +174,7 @@ def module(written: Written) -> list[str]:
         in_order=axes.word("IN"),
         out_order=axes.word("OUT"),
         table=written.table,
+        generators=written.generators,
         dtype="None" if written.dtype is None else f"torch.{written.dtype}",
         bias_parameter=BIAS_PARAMETER.replace("BIAS_DIAGRAMS", written.bias_table) * bias,
         bias_reset="        nn.init.zeros_(self.bias)\n" * bias,
@@ -257,7 +274,7 @@ ${setup}    torch.manual_seed(0)
 
     def inputs(${n_parameter}) -> list[Tensor]:
         # Any channels do; unequal ones tell input from output.
-        shapes = [${x_shape}, (len(${table}), 3, 2)${bias_shape}]
+        shapes = [${x_shape}, (len(${table}), ${c_out}, ${c_in})${bias_shape}]
         return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
 
     def gradients(y: Tensor, *leaves: Tensor) -> Tensor:
@@ -274,24 +291,27 @@ if __name__ == "__main__":
     check()
 ''')
 
-LAYER = Template('''\
+LAYER = Template("""\
     layer = ${name}(dtype=torch.float64)
     twin = ${name}(dtype=torch.float64)
     for parameter in layer.parameters():
         nn.init.normal_(parameter)
     twin.load_state_dict(layer.state_dict())
-${run}''')
+${run}""")
 
 
 def check(written: Written) -> str:
     """The function that checks the file, and the lines that call it."""
-    axes, given = written.axes, written.parameters
-    bias_shape = f", (len({written.bias_table}), 3)" * written.bias
+    axes = written.axes
+    c_in, c_out = written.channels
+    bias_shape = f", (len({written.bias_table}), {c_out})" * written.bias
     setup = "".join(f"    {line}\n" for line in written.setup)
     return CHECK.substitute(
         setup=setup,
         n_parameter=axes.n_parameter[2:],
-        x_shape=axes.of("IN", axes.n, "2", after=["2"]),
+        x_shape=axes.of("IN", axes.n, "2", after=[str(c_in)]),
+        c_in=c_in,
+        c_out=c_out,
         table=written.table,
         bias_shape=bias_shape,
         sizes="\n".join(f"    {line}".rstrip() for line in [*written.also, *_at_sizes(written)]),
@@ -355,7 +375,7 @@ def _moved(written: Written) -> list[str]:
     return [
         *lines,
         "compare(",
-        f'    "commutes with a random group element",',
+        '    "commutes with a random group element",',
         f"    apply(act(g, x, {axes.word('IN')}), {given}{n}),",
         f"    act(g, apply(x, {given}{n}), {axes.word('OUT')}),",
         ")",
@@ -386,7 +406,7 @@ compare("state dicts carry the parameters", twin(x{said}), want)
     return LAYER.substitute(name=written.name, run=run)
 
 
-MASKS = Template('''\
+MASKS = Template("""\
 # Of inputs padded to one size, each gives what it gives by itself.
 mask = torch.rand(2, ${size}) < 0.5
 mask[:, 0] = True
@@ -398,7 +418,7 @@ ${fewer_in}    want = layer(one${fewer})
     total = y.square().sum()
 ${fewer_out}    compare("padded", y, want)
     compare("and zero elsewhere", total, want.square().sum())
-''')
+""")
 
 
 def _of_masks(written: Written) -> str:
@@ -426,6 +446,4 @@ def _at_places(name: str, word: tuple[int, ...], axes: Axes, order: str) -> str:
     if not found:
         return ""
     listed = repr(found) if axes.typed else f"range({order})"
-    return (
-        f"    for axis in {listed}:\n        {name} = {name}.index_select(axis, places)\n"
-    )
+    return f"    for axis in {listed}:\n        {name} = {name}.index_select(axis, places)\n"
