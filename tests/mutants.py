@@ -85,20 +85,26 @@ def _computed(node: ast.Assign) -> bool:
 def mutants(source: str) -> Iterator[tuple[int, str, str]]:
     """The line that was changed, what it says now, and the whole file."""
     tree = ast.parse(source)
+    rows = {
+        id(part): row
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Tuple)
+        for row in node.value.elts
+        for part in ast.walk(row)
+    }
     skipped = {id(part) for node in ast.walk(tree) for part in _silent(node)}
     for node in kernel(tree):
         for place in ast.walk(node):
             if id(place) in skipped:
                 continue
-            for before, after in _changes(place):
-                restore = copy.copy(place.__dict__)
+            # Of a table, the whole row is told.
+            whole = rows.get(id(place), place)
+            for after in _changes(place):
+                before, restore = ast.unparse(whole), copy.copy(place.__dict__)
                 place.__dict__.update(after)
-                line = getattr(place, "lineno", node.lineno)
-                yield (
-                    line,
-                    f"{before} -> {_shown(place)}",
-                    ast.unparse(ast.fix_missing_locations(tree)),
-                )
+                line = getattr(place, "lineno", getattr(node, "lineno", 0))
+                change = f"{before} -> {ast.unparse(whole)}"
+                yield line, change, ast.unparse(ast.fix_missing_locations(tree))
                 place.__dict__.clear()
                 place.__dict__.update(restore)
 
@@ -113,41 +119,36 @@ def _silent(node: ast.AST) -> Iterator[ast.AST]:
             yield from ast.walk(part)
 
 
-def _shown(node: ast.AST) -> str:
-    return ast.unparse(node)
-
-
-def _changes(node: ast.AST) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What a node says, and the attributes that make it say something else."""
-    said = ast.unparse(node) if isinstance(node, ast.expr | ast.stmt) else ""
+def _changes(node: ast.AST) -> Iterator[dict[str, Any]]:
+    """The attributes that make a node say something else."""
     match node:
         case ast.Constant(value=bool()):
-            yield said, {"value": not node.value}
+            yield {"value": not node.value}
         case ast.Constant(value=int()):
-            yield said, {"value": node.value + 1}
+            yield {"value": node.value + 1}
             if node.value:  # row -1 may be row 0
-                yield said, {"value": node.value - 1}
+                yield {"value": node.value - 1}
         case ast.Constant(value=float()):
-            yield said, {"value": -node.value or 1.0}
-            yield said, {"value": node.value + 0.5}
+            yield {"value": -node.value or 1.0}
+            yield {"value": node.value + 0.5}
         case ast.Constant(value=str()) if "->" in node.value:
             for value in _equations(node.value):
-                yield said, {"value": value}
+                yield {"value": value}
         case ast.UnaryOp(op=ast.USub()):
-            yield said, {"op": ast.UAdd()}
+            yield {"op": ast.UAdd()}
         case ast.UnaryOp(op=ast.Not()):
-            yield said, {"operand": ast.UnaryOp(ast.Not(), node.operand)}
+            yield {"operand": ast.UnaryOp(ast.Not(), node.operand)}
         case ast.BinOp() | ast.AugAssign() | ast.BoolOp() if type(node.op) in OPERATORS:
-            yield said, {"op": OPERATORS[type(node.op)]()}
+            yield {"op": OPERATORS[type(node.op)]()}
         case ast.Compare():
             for i, op in enumerate(node.ops):
                 if type(op) in OPERATORS:
                     new = [*node.ops[:i], OPERATORS[type(op)](), *node.ops[i + 1 :]]
-                    yield said, {"ops": new}
+                    yield {"ops": new}
         case ast.Attribute(attr=attr) if attr in METHODS:
-            yield said, {"attr": METHODS[attr]}
+            yield {"attr": METHODS[attr]}
         case ast.IfExp():
-            yield said, {"body": node.orelse, "orelse": node.body}
+            yield {"body": node.orelse, "orelse": node.body}
     if isinstance(node, ast.Tuple) and node.elts and all(map(_row, node.elts)):
         return  # a table: the tests that know what rows mean exchange them
     if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in SYMMETRIC:
@@ -159,7 +160,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, dict[str, Any]]]:
                 if ast.dump(items[i]) != ast.dump(items[i + 1]):
                     new = [*items[:i], items[i + 1], items[i], *items[i + 2 :]]
                     if not _same_blocks(items, new):
-                        yield said, {name: new}
+                        yield {name: new}
 
 
 def _same_blocks(items: list[ast.expr], new: list[ast.expr]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -9,65 +10,85 @@ import sys
 from pathlib import Path
 
 import pytest
-from generated_cases import CYCLE, JAX, NUMPY, PATH, PETERSEN, TORCH, Case
+from generated_cases import CYCLE, PATH, PETERSEN, POINTS, Case
 
 import tannaka as tn
 
 REASONS = (
     # Where the line is like the first, and the change like the second, the third is why it may pass.
-    (r"if not weight\.requires_grad", r"not not", "only some embeddings ask for it"),
-    (r"weight \+ bias\[:0\]\.sum\(\)", r" - bias", "an empty sum has no sign"),
-    (r"\[:0\]\.sum\(\)", r":0|->.*mean|- weight", "the layer is 0, and so are these sums"),
-    (r"movedim\(-1, a \+ 1\)", r"movedim\(a \+ 1, -1\)", "neighbouring axes are exchanged"),
-    (r"movedim\(-1, a \+ 1\)", r"1 -> [02]$", "the axis is the only one, or goes to its place"),
-    (r"movedim\((old|last)", r".", "the axes are in place already"),
-    (r"if new == last", r".", "the axes are in place already"),
-    (r"minus - plus", r".", "no pair is turned round here, and none has one end"),
-    (
-        r"n \*\* len|n\*\*p|N\*\*ORDER",
-        r"\*\* \w+(\(\w+\))? -> |\(p, i\)|reshape\(",
-        "an order of one",
-    ),
-    (r"sum\(a > b for", r">=", "no two are equal"),
-    (r"\[\[\] for _ in range", r"\*", "an order of one"),
-    (r"\[:, None, None\]", r"None", "there is one row"),
-    (r"signs\.reshape", r".", "the number of terms is one, or follows"),
-    (r"signs\.to\(x\.dtype\)\)\.sum", r".", "one term is its own mean"),
-    (
-        r"\[(\.\.\., )?:, (None|:)",
-        r"\(:, \.\.\.",
-        "an ellipsis stands for the batch on either side",
-    ),
-    (r"\[\.\.\., (:, )?None", r"\.\.\.", "an ellipsis stands for the batch on either side"),
-    (r"ratio ?\*\* ?power", r"ratio \* power", "a first power"),
-    (r"einsum\(\"", r"->", "indices that a delta joins are one"),
-    (r"least, before = tuples", r".", "it only has to differ"),
-    (r"features \* c_in|blocks\.(permute|transpose)", r".", "there is one feature, or one result"),
-    (r"results, features, c_out, c_in", r".", "there are as many results as features"),
-    (r"\.split\(|\.chunk\(", r".", "the channels are the only axis, or the last"),
-    (r"every = ", r".", "there is one feature"),
-    (r"for a, b in EDGES|matrix\[[ab], [ab]\]", r".", "an edge joins both ways"),
-    (r"^EDGES|^\(\(|^GENERATORS", r".", "the orbits are the same"),
-    (r"bias\[OUTPUTS", r".", "the last axis takes what is left"),
-    (r"/ (np\.array|torch\.tensor)\(TERMS", r".", "no mean has more than one term"),
-    (r"\.reshape\(\*batch", r".", "sizes that are equal were exchanged"),
-    (r"matrix\.reshape", r".", "sizes that are equal were exchanged"),
-    (r"symbol\[images\]|levi_civita|range\(n\)", r".", "a symbol with one or two indices"),
+    (r"^if not weight\.requires_grad", r"not not", "only some embeddings ask for it"),
+    (r"^weight = weight \+ bias\[:0\]", r" - bias", "an empty sum has no sign"),
+    (r"\.movedim\(-1, a \+ 1\)$", r"movedim\(a \+ 1, -1\)$", "neighbouring axes are exchanged"),
+    (r"^x = x\.movedim\(old, last\)$", r"last, old", "the axes are in place already"),
+    (r"^return x if new == last else", r".", "the axes are in place already"),
+    (r"^return \(plus - minus if a < b", r"<=|minus \+ plus", "no form is turned round here"),
+    (r"^(source|target) = sum\(images", r"\(i, p\)|n \* p|\+ n \*\*", "there is one leg"),
+    (r"^found: list.* range\(n \*\* len\(new\)\)\]$", r"n \* len", "there is one leg"),
+    (r"^x = x\.reshape\(\*x\.shape", r"n \* len\(old\)", "there is one leg"),
+    (r"signed\(\w+, \w+, \(\), ", r"^\d -> \d$", "no leg is summed: a power of 0 is 1"),
+    (r"sum\(a > b for", r">=", "no two images are equal"),
+    (r"^return places, signs\.reshape", r"1, terms\)$|\+1$", "there is one term"),
+    (r"^x = \(x \* signs\.to", r"mean$", "one term is its own mean"),
+    (r"\[:, None, None\]$", r"\(None, :, None\)$", "there is one row"),
+    (r"TERMS", r" \* ", "no mean has more than one term"),
+    (r"\[\.\.\., (:, )?None", r"\((:|None), \.\.\.", "an ellipsis may stand for no axes"),
+    (r"ratio ?\*\* ?power", r"ratio \* power$", "a first power"),
+    (r"einsum\(\"", r"^'[^']*' -> '[^']*'$", "indices that a delta joins, or all are summed of"),
+    (r"^least, before = tuples, tuples \+ 1$", r"- 1$|^1 -> 2$", "it only has to differ"),
+    (r"^NUMBERS = ", r"N \* ORDER|\.reshape\(", "orders of one"),
+    (r"^digits = |^tuples = ", r"\* N \*\* place$|N \* order$", "an order of one"),
+    (r"^return blocks\.permute", r"features \+ c_in$", "the product is the sum"),
+    (r"^results, features, c_out, c_in = ", r"^\(results", "as many results as features"),
+    (r"^matrix = blocks\.\w+\(1, 3, 0, 2\)", r"^1 -> 2$", "the size that is left, by any sign"),
+    (r"every @ matrix", r"-1 -> \+1$|^1 -> [02]$", "tensors of order 0, with one batch axis"),
+    (r"^every = .* if len\(features\) > 1", r">=|^1 -> [02]$", "one tensor joined is a copy"),
+    (r"^if len\(rows\) == 1:$", r"^1 -> 0$", "a slice of all channels is the tensor"),
+    (r"^weight = .*zeros_like\(weight\[:1\]\)\]\)$", r"^1 -> 2$", "another row of zeros"),
+    (r"^for a, b in EDGES:$", r"\(b, a\)$", "an edge joins both ways"),
+    (r"bias\[OUTPUTS.*\.reshape\(", r"^1 -> 2$", "the size that is left, by any sign"),
+    (r"(weight|bias)\[\d\]", r"^0 -> 1$|^2 -> 3$", "JAX takes the last row for one beyond"),
 )
 """Why mutants that the checks do not catch are the same layer in other words."""
 
-SAMPLE = [(TORCH[1], 12), (TORCH[16], 6), (NUMPY[2], 4)]
+SAMPLE = [
+    (Case(tn.S(4), 2, 2), 12),
+    (Case(tn.SO(3), 2, 1), 6),
+    (Case(tn.Sp(4), 2, 2, "numpy"), 4),
+]
 SWEEP = [
-    *(TORCH[i] for i in (0, 1, 2, 5, 8, 13, 14, 16, 17, 20, 22, 24, 25, 29, 30, 32)),
+    Case(tn.S(34), 2, 1),
+    Case(tn.S(4), 2, 2),
+    Case(tn.S(2), 2, 2, options={"reduce": "sum"}),
+    Case(tn.S(5), 0, 2, options={"bias": False}),
+    Case(tn.O(3), 2, 2),
+    Case(tn.Sp(4), 2, 2),
+    Case(tn.Sp(2), 3, 1, options={"reduce": "sum"}),
+    Case(tn.SO(3), 2, 1),
+    Case(tn.SO(3), 2, 3),
+    Case(tn.A(3), 2, 2),
+    Case(tn.group("S(3) x O(2)"), (0, 1, 1), (1, 0, 1)),
+    Case(tn.group("S(2) x Sp(2)"), (1, 0, 1), (0, 1, 1)),
+    Case(tn.group("SO(2) x A(3)"), (0, 1), (1, 0)),
+    Case(tn.S(), 2, 2),
+    Case(tn.S(), 2, 1, options={"bias": False, "reduce": "sum"}),
+    Case(POINTS, (0, 1), (0, 1)),
     Case(PETERSEN, 1, 1, options={"basis": "orbit"}),
     Case(PATH, 1, 1, options={"basis": "diagram"}),
-    Case(tn.S(3), 2, 1, options={"lowering": "dense"}),
     Case(CYCLE, 1, 1),
-    *NUMPY[:9],
+    Case(tn.S(3), 2, 1, options={"lowering": "dense"}),
+    Case(tn.S(4), 2, 2, "numpy"),
+    Case(tn.O(3), 2, 2, "numpy"),
+    Case(tn.Sp(4), 2, 2, "numpy"),
+    Case(tn.SO(3), 2, 3, "numpy"),
+    Case(tn.A(3), 2, 2, "numpy"),
+    Case(tn.group("S(3) x O(2)"), (0, 1, 1), (1, 0, 1), "numpy"),
+    Case(tn.group("Sp(2) x Sp(4)"), (0, 1, 0, 1), (1, 1), "numpy"),
+    Case(tn.S(), 2, 2, "numpy"),
     Case(PATH, 1, 2, "numpy", {"basis": "diagram"}),
-    JAX[1],
-    JAX[4],
+    Case(tn.O(3), 1, 1, "jax"),
+    Case(tn.A(3), 1, 1, "jax"),
 ]
+"""Files of every kind, small ones: each has up to a thousand mutants."""
 
 
 def survivors(case: Case, folder: Path, step: int = 1) -> tuple[int, list[tuple[str, str]]]:
@@ -88,7 +109,21 @@ def unexplained(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
         (line, change)
         for line, change in found
         if not any(re.search(at, line) and re.search(what, change) for at, what, _ in REASONS)
+        and not _isomorphic(change)
     ]
+
+
+def _isomorphic(change: str) -> bool:
+    """Whether a row of a table became the same graph with its vertices called otherwise."""
+    rows = [ast.literal_eval(row) for row in change.split(" -> ")] if change[0] == "(" else []
+    if [len(row) for row in rows] != [3, 3] or not isinstance(rows[0][0], tuple):
+        return False
+    names = [{v for edge in edges for v in edge}.union(*ends) for edges, *ends in rows]
+    one, other = (
+        tn.BilabelledGraph(sorted(found), edges, outputs, inputs)
+        for found, (edges, outputs, inputs) in zip(names, rows, strict=True)
+    )
+    return one == other
 
 
 @pytest.mark.parametrize(("case", "step"), SAMPLE, ids=lambda one: getattr(one, "name", ""))

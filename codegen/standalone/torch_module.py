@@ -136,9 +136,10 @@ class Written:
 
     @property
     def channels(self) -> tuple[int, int]:
-        """Channels to test with: different, and not as many as there are rows."""
-        rows = {len(self.plan.basis), len(self.plan.bias_basis or ())}
-        one, other, *_ = (count for count in range(2, 8) if count not in rows)
+        """Channels to test with: different from each other and from all other sizes in the test."""
+        others = {2, len(self.plan.basis), len(self.plan.bias_basis or ())}
+        others.update(*self.axes.tests())
+        one, other, *_ = (count for count in range(3, 20) if count not in others)
         return one, other
 
     @property

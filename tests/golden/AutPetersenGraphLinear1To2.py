@@ -314,7 +314,7 @@ def check() -> None:
 
     def inputs() -> list[Tensor]:
         # Any channels do; unequal ones tell input from output.
-        shapes = [(2, *(N,) * ORDER_IN, 2), (len(GRAPHS), 4, 2), (len(BIAS_ORBITS), 4)]
+        shapes = [(2, *(N,) * ORDER_IN, 4), (len(GRAPHS), 5, 4), (len(BIAS_ORBITS), 5)]
         return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
 
     def gradients(y: Tensor, *leaves: Tensor) -> Tensor:

@@ -184,7 +184,7 @@ def check() -> None:
 
     def inputs(n: int) -> list[Tensor]:
         # Any channels do; unequal ones tell input from output.
-        shapes = [(2, *(n,) * ORDER_IN, 2), (len(DIAGRAMS), 4, 2), (len(BIAS_DIAGRAMS), 4)]
+        shapes = [(2, *(n,) * ORDER_IN, 4), (len(DIAGRAMS), 5, 4), (len(BIAS_DIAGRAMS), 5)]
         return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
 
     def gradients(y: Tensor, *leaves: Tensor) -> Tensor:

@@ -182,7 +182,7 @@ def check() -> None:
 
     def inputs(n: int) -> list[Array]:
         # Any channels do; unequal ones tell input from output.
-        shapes = [(2, *(n,) * ORDER_IN, 2), (len(DIAGRAMS), 3, 2)]
+        shapes = [(2, *(n,) * ORDER_IN, 4), (len(DIAGRAMS), 5, 4)]
         return [rng.standard_normal(shape) for shape in shapes]
 
     for n in (3,):

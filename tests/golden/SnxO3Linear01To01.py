@@ -212,7 +212,7 @@ def check() -> None:
 
     def inputs(n: tuple[int, ...]) -> list[Tensor]:
         # Any channels do; unequal ones tell input from output.
-        shapes = [(2, *shape(WORD_IN, n), 3), (len(DIAGRAMS), 4, 3)]
+        shapes = [(2, *shape(WORD_IN, n), 4), (len(DIAGRAMS), 5, 4)]
         return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
 
     def gradients(y: Tensor, *leaves: Tensor) -> Tensor:

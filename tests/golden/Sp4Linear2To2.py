@@ -196,7 +196,7 @@ def check() -> None:
 
     def inputs(n: int) -> list[Floats]:
         # Any channels do; unequal ones tell input from output.
-        shapes = [(2, *(n,) * ORDER_IN, 2), (len(DIAGRAMS), 4, 2), (len(BIAS_DIAGRAMS), 4)]
+        shapes = [(2, *(n,) * ORDER_IN, 5), (len(DIAGRAMS), 6, 5), (len(BIAS_DIAGRAMS), 6)]
         return [rng.standard_normal(shape) for shape in shapes]
 
     def each(x: Array, weight: Array, bias: Array, n: int) -> Array:
