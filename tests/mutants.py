@@ -61,7 +61,7 @@ SECONDS = 20
 
 def kernel(tree: ast.Module) -> list[ast.stmt]:
     """The statements that compute: tables of rows, constants, helpers and what applies the layer."""
-    found = []
+    found: list[ast.stmt] = []
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name != "Sums":
             break
@@ -122,17 +122,17 @@ def _silent(node: ast.AST) -> Iterator[ast.AST]:
 def _changes(node: ast.AST) -> Iterator[dict[str, Any]]:
     """The attributes that make a node say something else."""
     match node:
-        case ast.Constant(value=bool()):
-            yield {"value": not node.value}
-        case ast.Constant(value=int()):
-            yield {"value": node.value + 1}
-            if node.value:  # row -1 may be row 0
-                yield {"value": node.value - 1}
-        case ast.Constant(value=float()):
-            yield {"value": -node.value or 1.0}
-            yield {"value": node.value + 0.5}
-        case ast.Constant(value=str()) if "->" in node.value:
-            for value in _equations(node.value):
+        case ast.Constant(value=bool() as truth):
+            yield {"value": not truth}
+        case ast.Constant(value=int() as number):
+            yield {"value": number + 1}
+            if number:  # row -1 may be row 0
+                yield {"value": number - 1}
+        case ast.Constant(value=float() as number):
+            yield {"value": -number or 1.0}
+            yield {"value": number + 0.5}
+        case ast.Constant(value=str() as text) if "->" in text:
+            for value in _equations(text):
                 yield {"value": value}
         case ast.UnaryOp(op=ast.USub()):
             yield {"op": ast.UAdd()}

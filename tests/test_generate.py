@@ -146,8 +146,8 @@ def _loaded(
 
         def apply(x: Any, *rest: Any) -> Any:
             with jax.enable_x64(True):
-                static = {"static_argnums": (2,)} if rest else {}
-                return np.asarray(jax.jit(made.apply, **static)(params, x, *rest))
+                static = (2,) if rest else ()
+                return np.asarray(jax.jit(made.apply, static_argnums=static)(params, x, *rest))
 
         return apply, lambda: made.state_dict(params)
     if case.framework == "numpy":
@@ -178,7 +178,7 @@ def test_files_are_in_the_formatters_own_style(files: dict[str, Path]) -> None:
     # A name is assigned and returned where the plan gives it one.
     rules = ["--config", str(ROOT / "pyproject.toml"), "--ignore", "RET504"]
     for tool in (["format", "--check", "--diff", "--line-length", "100"], ["check", *rules]):
-        command = [sys.executable, "-m", "ruff", *tool, "--no-cache", folder]
+        command = [sys.executable, "-m", "ruff", *tool, "--no-cache", str(folder)]
         ruff = subprocess.run(command, capture_output=True, text=True, cwd=folder)
         assert ruff.returncode == 0, ruff.stdout
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from generated_cases import CYCLE, PATH, PETERSEN, POINTS, Case
@@ -120,7 +121,7 @@ def _isomorphic(change: str) -> bool:
         return False
     names = [{v for edge in edges for v in edge}.union(*ends) for edges, *ends in rows]
     one, other = (
-        tn.BilabelledGraph(sorted(found), edges, outputs, inputs)
+        tn.BilabelledGraph(cast(Any, sorted(found)), edges, outputs, inputs)
         for found, (edges, outputs, inputs) in zip(names, rows, strict=True)
     )
     return one == other

@@ -344,8 +344,10 @@ def _at_sizes(written: Written, jax: bool) -> list[str]:
             f"{', '.join(names)} = inputs({call})",
             f"change = reference(dx, weight{none}{n}) + reference(x, {last}{n})",
             f"pairs = zip(gradients(x, {given}, want{n}), ({', '.join(names)}), strict=True)",
-            "paired = np.array(sum(float((g * d).sum()) for g, d in pairs))",
-            'compare("and with its gradients", paired, (change * want).sum())',
+            "paired = sum(float((g * d).sum()) for g, d in pairs)",
+            "total, size = (change * want).sum(), abs(change * want).sum()",
+            "got, want = np.array([paired, size]), np.array([total, size])",
+            'compare("and with its gradients", got, want)',
         ]
     before = _functions(written) if jax else []
     if axes.fixed:

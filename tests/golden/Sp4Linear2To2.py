@@ -219,8 +219,10 @@ def check() -> None:
     dx, dweight, dbias = inputs(n)
     change = reference(dx, weight, 0 * bias, n) + reference(x, dweight, dbias, n)
     pairs = zip(gradients(x, weight, bias, want, n), (dx, dweight, dbias), strict=True)
-    paired = np.array(sum(float((g * d).sum()) for g, d in pairs))
-    compare("and with its gradients", paired, (change * want).sum())
+    paired = sum(float((g * d).sum()) for g, d in pairs)
+    total, size = (change * want).sum(), abs(change * want).sum()
+    got, want = np.array([paired, size]), np.array([total, size])
+    compare("and with its gradients", got, want)
     # At the layer's own size.
     n = 4
     x, weight, bias = inputs(n)
