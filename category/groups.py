@@ -427,7 +427,7 @@ def group(text: str | Group) -> Group:
             known = ", ".join(f"{symbol}(n)" for symbol in sorted(GROUPS))
             raise ValueError(
                 f"no group is called {text!r}; the groups are {known}, n a number >= 1, "
-                "and products such as S(3) x O(2)"
+                "products such as S(3) x O(2), and the family S()"
             )
         factors.append(kind(*([] if family else [int(number)])))
     return factors[0] if len(factors) == 1 else PRODUCTS[0](factors)

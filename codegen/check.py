@@ -16,6 +16,7 @@ from tannaka.category.functor import MAX_BYTES
 from tannaka.category.groups import Group
 from tannaka.category.groups import group as find_group
 from tannaka.category.hom import Hom
+from tannaka.category.permutations import PermutationGroup
 from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import natural
 from tannaka.diagrams.errors import EquivarianceError, SizeError
@@ -229,7 +230,17 @@ def _hom(f: object, group: Group | str | None, k: Any, l: Any) -> Hom:
             f"{type(f).__name__} does not say its group and orders: "
             "call assert_equivariant(f, group, k, l)"
         )
-    return Hom(find_group(group) if isinstance(group, str) else group, k, l)
+    return Hom(group_of(f, group), k, l)
+
+
+def group_of(f: object, group: Group | str) -> Group:
+    """The group that f names; one that no name says f has ``generators`` for, as generated layers do."""
+    if not isinstance(group, str):
+        return group
+    generators = getattr(f, "generators", None)
+    if generators is None:
+        return find_group(group)
+    return PermutationGroup(generators, getattr(f, "points", None))
 
 
 def channels_of(f: object) -> int:

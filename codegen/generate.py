@@ -20,7 +20,6 @@ from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.build import load_module
 from tannaka.codegen.choose import AnyPlan, Basis, Lowering, plan_layer
 from tannaka.codegen.files import write_whole
-from tannaka.codegen.matrix_plans import IsotypicPlan
 from tannaka.codegen.notation import Reduce
 from tannaka.codegen.standalone import TARGETS, Target, standalone
 from tannaka.diagrams.errors import BackendError, needing
@@ -112,6 +111,8 @@ def generate(
     backend = "einsum" if backend == "auto" else backend
     if dtype not in (None, *get_args(DType)):
         raise ValueError(f"dtype must be one of {', '.join(get_args(DType))}, got {dtype!r}")
+    if backend == "numpy" and dtype == "bfloat16":
+        raise BackendError("NumPy has no bfloat16: take float32, or another backend")
     hom = Hom(group, k, l)
     target = TARGETS.get(backend, Target())
     if lowering == "auto" and not isinstance(group, PermutationGroup):
@@ -127,11 +128,6 @@ def generate(
         basis=basis,
         lowering=lowering,
     )
-    if isinstance(plan, IsotypicPlan):
-        raise BackendError(
-            f"{hom}: the bases of lowering='isotypic' are numbers that a machine finds for itself, so "
-            "a file would not be the same everywhere: take 'factored' or 'dense'"
-        )
     if name is None:
         name = re.sub(r"\W", "", f"{_short(group)}Linear{hom.k}To{hom.l}", flags=re.ASCII)
     check_identifier(name)

@@ -22,10 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from tannaka.category.groups import Group, MatrixGroup
-from tannaka.category.groups import group as find_group
 from tannaka.category.hom import Hom
 from tannaka.category.product import Product
-from tannaka.codegen.check import EquivarianceReport, channels_of, measure
+from tannaka.codegen.check import EquivarianceReport, channels_of, group_of, measure
 from tannaka.diagrams.errors import EquivarianceError
 
 Layout: TypeAlias = Literal["last", "first", "none"]
@@ -226,8 +225,7 @@ def _hom(path: Path, name: str, module: nn.Module, check: Check) -> Hom:
         raise ValueError(
             f"{name} in {path} does not name its group and orders: say --group, --in and --out"
         )
-    group = find_group(group) if isinstance(group, str) else group
-    return Hom(_member(group, check.n), k, l)
+    return Hom(_member(group_of(module, group), check.n), k, l)
 
 
 def _member(group: Group, n: int) -> Group:

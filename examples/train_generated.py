@@ -35,7 +35,7 @@ def written(folder: Path) -> Path:
 
 def off(network: torch.nn.Module, graphs: Graphs) -> torch.Tensor:
     """How far each count of triangles is off."""
-    counts = network(graphs.adjacency[..., None], graphs.real)[:, 0]
+    counts: torch.Tensor = network(graphs.adjacency[..., None], graphs.real)[:, 0]
     return (counts - graphs.counts[:, 0]).abs()
 
 
@@ -62,7 +62,7 @@ def main(steps: int = 1200) -> float:
             some = training[torch.randint(len(training), (BATCH,))]
             loss = off(network, some).square().mean()
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             bar.update(1)

@@ -22,6 +22,7 @@ import tannaka as tn
 from tannaka.cli import diagnosis, main
 from tannaka.codegen.lower import lower
 from tannaka.codegen.passes import optimise
+from tannaka.codegen.plan import Plan
 from tannaka.diagrams.reading import diagram_from_json, sum_from_json
 
 
@@ -345,6 +346,7 @@ def test_explain_prices_the_plan_and_its_alternatives() -> None:
     shown = run("explain", "S34", "2", "1", "--channels", "16", "32", "--batch", "8")
     found = answer("explain", "S34", "2", "1", "--channels", "16", "32", "--batch", "8")
     plan = tn.generate(tn.S(34), 2, 1, 16, 32).plan
+    assert isinstance(plan, Plan)
     assert found["plan"] == str(plan)
     assert found["plan"] in shown.output
     cost = plan.cost(n=34, batch=8)

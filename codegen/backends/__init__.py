@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from tannaka.codegen.backends import arrays, cpp, einsum, triton
@@ -52,15 +52,12 @@ ALONE: dict[str, Callable[[AnyPlan], str]] = {
     "cpp": cpp.kernel,  # type: ignore[dict-item]
     "numpy": _calling(arrays.NUMPY),
     "jax": _calling(arrays.JAX),
-    "triton": triton.kernel,
+    "triton": triton.kernel,  # type: ignore[dict-item]
 }
 """What writes ``apply`` alone, differentiable by itself, for a file of its own."""
 
 
-def backend(
-    name: str,
-    written: dict[str, Callable[..., str]] = BACKENDS,  # type: ignore[assignment]
-) -> Callable[..., str]:
+def backend(name: str, written: Mapping[str, Callable[..., str]] = BACKENDS) -> Callable[..., str]:
     """The backend of this name; ``"auto"`` is the best one there is.
 
     Raises BackendError for an unknown one, with the names that there are.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from string import Template
 
@@ -412,7 +412,7 @@ class Emitter:
         self.before[name] = f"{name} = {self.dialect.like(constant, 'x')}"
         return name
 
-    def _constant(self, name: str, values: object) -> str:
+    def _constant(self, name: str, values: Iterable[object]) -> str:
         self.constants[name] = constant(name, values)
         return name
 
@@ -428,9 +428,9 @@ class Emitter:
         yield f"{name} = {value[: found.start()]}term{value[found.end() :]}"
 
 
-def constant(name: str, values: object) -> str:
+def constant(name: str, values: Iterable[object]) -> str:
     """A constant, on lines of its own where it is long."""
-    text = repr(values) if isinstance(values, tuple) else repr(tuple(values))  # type: ignore[call-overload]
+    text = repr(tuple(values))
     line = f"{name} = {text}"
     if len(line) <= WIDTH:
         return line

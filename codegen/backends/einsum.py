@@ -60,25 +60,23 @@ def joined(x: Tensor, a: int, b: int) -> Tensor:
     return (plus - minus if a < b else minus - plus).sum(0)
 ''',
     "levi_civita": '''\
-def levi_civita(
-    n: int, legs: tuple[int, ...], old: tuple[int, ...], new: tuple[int, ...]
-) -> tuple[Tensor, Tensor]:
-    """Where the Levi-Civita symbol is not 0, and its sign there.
+def levi_civita(n: int, old: tuple[int, ...], new: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Where the Levi-Civita symbol with n indices is not 0, and its sign there.
 
-    It has an index for each of ``legs``. For each value of the indices ``new``, flattened, the
-    values of the indices ``old``, flattened, at the terms of the sum, and their signs, of shape
-    (n, ..., n, terms, 1); 0 fills up.
+    ``old`` and ``new`` are places among its indices. For each value of the indices ``new``,
+    flattened, the values of the indices ``old``, flattened, at the terms of the sum, and their
+    signs, of shape (n, ..., n, terms, 1); terms of sign 0 fill up.
     """
     found: list[list[tuple[int, int]]] = [[] for _ in range(n ** len(new))]
     for images in itertools.permutations(range(n)):
-        value = dict(zip(legs, images, strict=True))
         sign = (-1) ** sum(a > b for a, b in itertools.combinations(images, 2))
-        target = sum(value[i] * n**p for p, i in enumerate(reversed(new)))
-        found[target].append((sum(value[i] * n**p for p, i in enumerate(reversed(old))), sign))
+        source = sum(images[i] * n**p for p, i in enumerate(reversed(old)))
+        target = sum(images[i] * n**p for p, i in enumerate(reversed(new)))
+        found[target].append((source, sign))
     terms = max(map(len, found))
-    filled = [places + [(0, 0)] * (terms - len(places)) for places in found]
+    filled = [row + [(0, 0)] * (terms - len(row)) for row in found]
     places = torch.tensor([place for row in filled for place, _ in row])
-    signs = torch.tensor([[[sign] for _, sign in row] for row in filled])
+    signs = torch.tensor([sign for row in filled for _, sign in row])
     return places, signs.reshape(*(n,) * len(new), terms, 1)
 
 
@@ -140,6 +138,66 @@ def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
 }
 """What emitted code calls; each stands in it when it is called."""
 
+PLAIN = (
+    (
+        "filled terms",
+        """\
+    terms = max(map(len, found))
+    filled = [row + [(0, 0)] * (terms - len(row)) for row in found]
+    places = torch.tensor([place for row in filled for place, _ in row])
+    signs = torch.tensor([sign for row in filled for _, sign in row])
+    return places, signs.reshape(*(n,) * len(new), terms, 1)
+""",
+        """\
+    places = torch.tensor([place for row in found for place, _ in row])
+    signs = torch.tensor([sign for row in found for _, sign in row])
+    return places, signs.reshape(*(n,) * len(new), -1, 1)
+""",
+    ),
+    (
+        "filled terms",
+        """\
+flattened, the values of the indices ``old``, flattened, at the terms of the sum, and their
+    signs, of shape (n, ..., n, terms, 1); terms of sign 0 fill up.
+""",
+        """\
+flattened, the values of the indices ``old``, flattened, at the terms of the sum, and their
+    signs, of shape (n, ..., n, terms, 1).
+""",
+    ),
+    (
+        "one feature",
+        "torch.cat(features, dim=-1) if len(features) > 1 else features[0].contiguous()",
+        "torch.cat(features, dim=-1)",
+    ),
+    (
+        "many features",
+        "torch.cat(features, dim=-1) if len(features) > 1 else features[0].contiguous()",
+        "features[0].contiguous()",
+    ),
+    (
+        "one result",
+        """\
+    if len(rows) == 1:
+        return [mixed]
+""",
+        "",
+    ),
+    (
+        "many results",
+        """\
+    if len(rows) == 1:
+        return [mixed]
+    c_out = weight.shape[1]
+    return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
+""",
+        """\
+    return [mixed]
+""",
+    ),
+)
+"""What helpers do for some steps only, and what is left of it where no step asks for that."""
+
 BATCHED = HELPERS | {
     # vmap makes gather of index_select, which keeps for its gradient what later steps write to.
     "levi_civita": HELPERS["levi_civita"].replace(
@@ -166,7 +224,7 @@ def kernel(plan: Plan) -> str:
     too, as :func:`ragged_kernel` does, or None.
     """
     left = [kind for kind, size in enumerate(network_sizes(plan.group.n)) if size is None]
-    emitter = Emitter(plan, ragged=left[0] if len(left) == 1 else None)
+    emitter = Emitter(plan, ragged=left[0] if len(left) == 1 else None, lean=True)
     return emitter.text([emitter.apply()])
 
 
@@ -204,6 +262,10 @@ class Emitter:
     ragged: int | None = None
     """The type of axes of which each input has fewer entries than there are, if one has: means over
     them are multiplied by the argument ``ratio``, of the shape of the batch, once for each."""
+    lean: bool = False
+    """Whether helpers do no more than the steps need, for a file that people read."""
+    asked: set[str] = field(default_factory=set)
+    """What the steps ask of helpers that have shorter forms: see ``PLAIN``."""
     tables: dict[str, str] = field(default_factory=dict)
     """Constants by the expression that makes them."""
     helpers: set[str] = field(default_factory=set)
@@ -222,13 +284,24 @@ class Emitter:
         if self.tables:
             constants = "\n".join(_constant(name, made) for made, name in self.tables.items())
             parts.append(constants.replace("# fmt: on\n# fmt: off\n", ""))
-        helpers = [text.rstrip() for name, text in self._texts().items() if name in self.helpers]
+        helpers = [
+            self._helper(text).rstrip()
+            for name, text in self._texts().items()
+            if name in self.helpers
+        ]
         parts = [*helpers, *parts, *functions]
         return "\n\n\n".join(parts) + "\n"
 
     def _texts(self) -> dict[str, str]:
         """The helpers that there are."""
         return BATCHED if self.batched else HELPERS
+
+    def _helper(self, text: str) -> str:
+        """A helper without what no step asks for, where that is wanted."""
+        for ask, whole, plain in PLAIN:
+            if self.lean and ask not in self.asked:
+                text = text.replace(whole, plain)
+        return text
 
     def functions(self) -> list[str]:
         """The function that applies the plan, and the three that give gradients."""
@@ -248,8 +321,8 @@ class Emitter:
         if plan.bias_basis is not None and written and not self.optional:
             # Elsewhere autograd.py sees to it.
             body += [
-                "if bias.requires_grad and not weight.requires_grad:",
-                "    # The bias is added in place to what the weight gives, which has to depend on it.",
+                "if not weight.requires_grad:",
+                "    # What is added in place to what a frozen weight gives may need a gradient.",
                 "    weight = weight + bias[:0].sum()",
             ]
         if plan.bias_basis is not None and any(sign != 1 for sign in plan.bias_signs):
@@ -488,15 +561,16 @@ class Emitter:
         new = [i for i, index in enumerate(step.keep) if index in step.legs]
         legs = {index: place for place, index in enumerate(step.legs)}
         arguments = [
-            repr(tuple(range(len(step.legs)))),
             repr(tuple(legs[step.labels[i]] for i in old)),
             repr(tuple(legs[step.keep[i]] for i in new)),
         ]
         size = len(step.legs)
         table = self._table("SYMBOL", f"levi_civita({size}, {', '.join(arguments)})")
         # Other axes stay in their order: in lowering both sides list them in the same one.
-        before = repr(tuple(i - len(step.labels) - 1 for i in old))
-        after = repr(tuple(i - len(step.keep) - 1 for i in new))
+        before = tuple(i - len(step.labels) - 1 for i in old)
+        after = tuple(i - len(step.keep) - 1 for i in new)
+        if len(new) > 1:
+            self.asked.add("filled terms")
         source = self._variable(step.source)
         return f"{step.out} = signed({source}, {table}, {before}, {after}, {size})"
 
@@ -521,6 +595,8 @@ class Emitter:
                 yield f"{out} += {self._permuted(product, permutation)}"
         else:
             self.helpers.add("matrix")
+            self.asked.add("one feature" if len(step.features) == 1 else "many features")
+            self.asked.add("one result" if len(step.outs) == 1 else "many results")
             rows = self._table("ROWS", self._numbers([list(row) for row in step.rows]))
             outs = ", ".join(step.outs) if len(step.outs) > 1 else f"({step.outs[0]},)"
             features = [self._read(name, permutation) for name, permutation in step.features]

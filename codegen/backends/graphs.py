@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from tannaka.codegen.backends.arrays import Dialect, Emitter
+from tannaka.category.automorphisms import Aut
+from tannaka.category.hosts import Host
+from tannaka.codegen.backends.arrays import NUMPY, Dialect, Emitter
 from tannaka.codegen.backends.einsum import WIDTH, signature
 from tannaka.codegen.backends.matrices import orbit_numbers
 from tannaka.codegen.graph_plan import GraphPlan, Join
@@ -104,7 +106,9 @@ class _GraphEmitter(Emitter):
         """The whole source."""
         plan: GraphPlan = self.whole
         bias = plan.bias_basis is not None
-        body = self._annotated(list(self._body()))
+        body = list(self._body())
+        if self.dialect is NUMPY:
+            body = self._annotated(body)
         helpers = [self.dialect.helper("mix")] * ("mix" in self.helpers)
         outputs = ["OUTPUTS = orbit_numbers(ORDER_OUT)"] * bias
         constants = [*self._hosts(), *outputs, *self.constants.values()]
@@ -152,24 +156,20 @@ class _GraphEmitter(Emitter):
         if name is not None:
             other, power = name.split(" / 2^")
             (found,) = (one for one in step.operands if one[0] == other)
-            variable = f"{_constant_name(self.whole, other).lower()}"
-            value = self.dialect.like(_constant_name(self.whole, other), "x")
+            called = _constant_name(self.whole, other)
+            variable, value = called.lower(), self.dialect.like(called, "x")
             if power != "0":
                 # Exact in every dtype.
                 variable += f"_{power}".replace("-", "m")
-                scale = f" / {2 ** int(power)}" if int(power) > 0 else f" * {2 ** -int(power)}"
-                value += scale
+                value += _scaled(int(power))
             self.before[variable] = f"{variable} = {value}"
             operands.append((variable, found[1]))
-        number: dict[int, int] = {}
-        for _, axes in operands:
-            for v in axes:
-                number.setdefault(v, len(number))
+        number = _numbered(operands)
+        keep = tuple(number[v] for v in step.keep)
         equation = self._einsum(
-            [(one, tuple(number[v] for v in axes)) for one, axes in operands],
-            tuple(number[v] for v in step.keep),
+            [(one, tuple(number[v] for v in axes)) for one, axes in operands], keep
         )
-        yield from _said(step)
+        yield from _said(step.out, operands, step.keep)
         yield from self._assign(step.out, equation)
 
     def _hosts(self) -> Iterator[str]:
@@ -185,20 +185,45 @@ class _GraphEmitter(Emitter):
             if step.features:
                 continue
             shift = powers[step.out] - sum(powers[name] for name, _ in step.operands)
-            number: dict[int, int] = {}
-            for _, axes in step.operands:
-                for v in axes:
-                    number.setdefault(v, len(number))
-            words = ",".join(indices(tuple(number[v] for v in axes)) for _, axes in step.operands)
+            operands = [(_constant_name(plan, name), axes) for name, axes in step.operands]
+            number = _numbered(operands)
+            words = ",".join(indices(tuple(number[v] for v in axes)) for _, axes in operands)
             keep = indices(tuple(number[v] for v in step.keep))
-            names = ", ".join(_constant_name(plan, name) for name, _ in step.operands)
-            over = f" / {2**shift}" if shift > 0 else f" * {2**-shift}" if shift < 0 else ""
-            yield from _said(step)
-            yield f'{step.out.upper()} = {base}.einsum("{words}->{keep}", {names}){over}'
+            names = ", ".join(name for name, _ in operands)
+            out = step.out.upper()
+            yield from _said(out, operands, step.keep)
+            yield f'{out} = {base}.einsum("{words}->{keep}", {names}){_scaled(shift)}'
 
 
-def _said(step: Join) -> list[str]:
-    return textwrap.wrap(str(step), WIDTH - 4, initial_indent="# ", subsequent_indent="#     ")
+def _scaled(power: int) -> str:
+    """Division by a power of two."""
+    return f" / {2**power}" if power > 0 else f" * {2**-power}" if power < 0 else ""
+
+
+def _numbered(operands: list[tuple[str, tuple[int, ...]]]) -> dict[int, int]:
+    """Indices numbered in the order in which they come."""
+    return {v: i for i, v in enumerate(dict.fromkeys(v for _, axes in operands for v in axes))}
+
+
+def _said(
+    out: str, operands: list[tuple[str, tuple[int, ...]]], keep: tuple[int, ...]
+) -> list[str]:
+    """A contraction in index notation, as a comment."""
+    number = _numbered(operands)
+    summed = tuple(i for v, i in number.items() if v not in keep)
+    over = f"sum over {indices(summed)} of " if summed else ""
+    factors = " ".join(
+        f"{name}[{indices(tuple(number[v] for v in axes))}]" for name, axes in operands
+    )
+    text = f"{out}[{indices(tuple(number[v] for v in keep))}] = {over}{factors}"
+    return textwrap.wrap(text, WIDTH - 4, initial_indent="# ", subsequent_indent="#     ")
+
+
+def host_of(plan: GraphPlan) -> Host:
+    """The graph whose automorphisms the layer commutes with."""
+    group = plan.hom.group
+    assert isinstance(group, Aut)
+    return group.host
 
 
 def _constant_name(plan: GraphPlan, name: str) -> str:
@@ -206,10 +231,10 @@ def _constant_name(plan: GraphPlan, name: str) -> str:
     if re.fullmatch(r"f\d+", name):
         return name.upper()
     if name.startswith("is_"):
-        kinds = [str(kind) for kind in plan.hom.group.host.vertex_colours]
+        kinds = [str(kind) for kind in host_of(plan).vertex_colours]
         return f"IS_{kinds.index(name.removeprefix('is_'))}"
     loops, plain = name.startswith("loops_"), name.removeprefix("loops_")
-    kinds = [str(kind) for kind in plan.hom.group.host.edge_colours]
+    kinds = [str(kind) for kind in host_of(plan).edge_colours]
     made = "A" if plain == "A" else f"A_{kinds.index(plain.removeprefix('A_'))}"
     return f"LOOPS_{made}" if loops else made
 
@@ -226,12 +251,12 @@ def _made(plan: GraphPlan, name: str) -> str:
 
 def _adjacency(plan: GraphPlan, dialect: Dialect) -> str:
     """The functions that make the host's matrices and vectors."""
-    host = plan.hom.group.host
+    host = host_of(plan)
     coloured = host.edge_colours not in ((), (None,))
     unpacked = "a, b, colour" if coloured else "a, b"
     lines = [
         f"def adjacency({'kind: int | None = None' * coloured}) -> {dialect.constant}:",
-        f'    """The adjacency matrix of the host{", of edges of one kind or of all" * coloured}."""',
+        f'    """The adjacency matrix of the graph{", of edges of one kind or of all" * coloured}."""',
         f"    matrix = {dialect.blank('(N, N)')}",
         f"    for {unpacked} in EDGES:",
     ]
@@ -249,7 +274,7 @@ def _adjacency(plan: GraphPlan, dialect: Dialect) -> str:
         dtype = ", dtype=torch.float64" if dialect.torch else ", dtype=float"
         text += (
             f"\n\n\ndef having(kind: int) -> {dialect.constant}:\n"
-            '    """Which vertices of the host are of one kind."""\n'
+            '    """Which vertices of the graph are of one kind."""\n'
             f"    return {made}([colour == kind for colour in COLOURS]{dtype})"
         )
     return text

@@ -44,7 +44,8 @@ def dense(plan: DensePlan, dialect: Dialect) -> str:
             f"{body[-1]} + added.reshape(-1)",
         ]
     axes = "".join(f"{size}, " for size in plan.group.shape(plan.cod))
-    body.append(f"    return y.reshape(*batch, {axes}weight.shape[1])")
+    shaped = f"y.reshape(*batch, {axes}weight.shape[1])"
+    body += _returned(shaped, dialect)
     function = "\n".join([*head, *body])
     return "\n\n\n".join([*made.helpers(), made.text(stacks), function]) + "\n"
 
@@ -63,7 +64,9 @@ class _Constants:
 
     def text(self, stacks: list[str]) -> str:
         """The statements."""
-        made = [f"{name} = {value}" for name, value in sorted(self.used.items())]
+        # The pair comes first, of which the form is made.
+        ordered = sorted(self.used.items(), key=lambda one: (one[0] != "PAIR", one[0]))
+        made = [f"{name} = {value}" for name, value in ordered]
         return "\n".join([*made, *stacks])
 
     def stack(self, name: str, symbol: str, networks: tuple[Network, ...], sizes: list[int]) -> str:
@@ -111,8 +114,8 @@ class _Constants:
         if not operands:
             number = f"{sign}{1 / divisor!r}"
             made = "tensor" if self.dialect.torch else "array"
-            kind = ", dtype=torch.float64" * self.dialect.torch
-            return f"{self.dialect.base}.{made}({number}{kind})"
+            dtype = ", dtype=torch.float64" * self.dialect.torch
+            return f"{self.dialect.base}.{made}({number}{dtype})"
         letters = ",".join(indices(found_at) for _, found_at in operands)
         equation = f"{letters}->{indices(tuple(range(len(vertices))))}"
         names = ", ".join(name for name, _ in operands)
@@ -139,8 +142,9 @@ class _Constants:
     def _form(self, kind: int) -> str:
         name, base = self._named("FORM", kind), self.dialect.base
         made = "torch.tensor" if self.dialect.torch else "np.array"
-        pair = f"{made}([[0.0, 1.0], [-1.0, 0.0]]{', dtype=torch.float64' * self.dialect.torch})"
-        self.used[name] = f"{base}.kron({self._eye(self.plan.sizes[kind] // 2)}, {pair})"
+        dtype = ", dtype=torch.float64" * self.dialect.torch
+        self.used["PAIR"] = f"{made}([[0.0, 1.0], [-1.0, 0.0]]{dtype})"
+        self.used[name] = f"{base}.kron({self._eye(self.plan.sizes[kind] // 2)}, PAIR)"
         return name
 
     def _symbol(self, size: int) -> str:
@@ -164,6 +168,13 @@ def _head(dialect: Dialect, bias: bool, shaped: str) -> list[str]:
         *signature(dialect.function, arguments, array),
         f'    """Apply the layer to x of shape {shaped}."""',
     ]
+
+
+def _returned(value: str, dialect: Dialect) -> list[str]:
+    """The end of the function: what NumPy multiplies is of any type, and the result is an array."""
+    if dialect.torch or dialect.xp == "jnp":
+        return [f"    return {value}"]
+    return [f"    result: {dialect.array} = {value}", "    return result"]
 
 
 def orbits(plan: OrbitPlan, dialect: Dialect) -> str:
@@ -204,9 +215,9 @@ def orbits(plan: OrbitPlan, dialect: Dialect) -> str:
     body.append(f"    y = y.reshape(*batch, {f'{n}, ' * l}weight.shape[1])")
     if bias:
         outputs = "OUTPUTS.to(bias.device)" if dialect.torch else "OUTPUTS"
-        body.append(f"    return y + bias[{outputs}].reshape({f'{n}, ' * l}-1)")
+        body += _returned(f"y + bias[{outputs}].reshape({f'{n}, ' * l}-1)", dialect)
     else:
-        body.append("    return y")
+        body += _returned("y", dialect)
     head = _head(dialect, bias, shape(k, "in_channels"))
     return "\n\n\n".join([*parts, "\n".join(constants), "\n".join([*head, *body])]) + "\n"
 
@@ -228,7 +239,8 @@ def orbit_numbers(order: int) -> {dialect.constant}:
         for to in moves:
             least = {base}.minimum(least, least[to])
         least = least[least]
-    return {base}.unique(least, return_inverse=True)[1]'''
+    numbers: {dialect.constant} = {base}.unique(least, return_inverse=True)[1]
+    return numbers'''
 
 
 SUMS = '''\

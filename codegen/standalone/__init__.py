@@ -18,7 +18,6 @@ from typing import Literal
 
 from tannaka.codegen.choose import AnyPlan
 from tannaka.codegen.inline import inline, merged
-from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.codegen.standalone import array_module, torch_module
 from tannaka.codegen.standalone.axes import Axes
 from tannaka.codegen.standalone.definition import JAX, NUMPY, TORCH, definition
@@ -72,9 +71,8 @@ def standalone(plan: AnyPlan, kernel: str, name: str, target: Target, dtype: str
     axes, torch = Axes(plan), target.framework == "torch"
     jax = target.framework == "jax"
     headline = f"Linear layer that commutes with {axes.group}, from order {plan.dom} to {plan.cod}."
-    table, also = "DIAGRAMS", ()
-    if not isinstance(plan, Task):
-        table, also = "ORBITS" if isinstance(plan, OrbitPlan) else "GRAPHS", tuple(kept(plan))
+    table = KINDS[plan.kind][1]
+    also = () if isinstance(plan, Task) else tuple(kept(plan))
     written = Written(plan, axes, name, headline, axes.group, dtype, table, target.setup, also)
     library = {"torch": TORCH, "numpy": NUMPY, "jax": JAX}[target.framework]
     kernel, imports = inline(kernel)
@@ -86,7 +84,11 @@ def standalone(plan: AnyPlan, kernel: str, name: str, target: Target, dtype: str
             kernel,
             *module,
             "# The self-check, from the definition: slow, and sharing only the tables above.",
-            *(definition if isinstance(plan, Task) else host_definition)(plan, axes, library),
+            *(
+                definition(plan, axes, library)
+                if isinstance(plan, Task)
+                else host_definition(plan, axes, library)
+            ),
             *elements(axes, library),
             check,
         ]

@@ -41,7 +41,7 @@ class ${name}:
 
     group = ${group}
     in_order, out_order, in_channels, out_channels = ${in_order}, ${out_order}, C_IN, C_OUT
-
+${generators}
     def __init__(
         self, rng: np.random.Generator | int | None = None, dtype: Any = np.${dtype}
     ) -> None:
@@ -191,6 +191,7 @@ def module(written: Written, jax: bool) -> list[str]:
         "out_order": axes.word("OUT"),
         "dtype": written.dtype or ("float32" if jax else "float64"),
         "table": written.table,
+        "generators": written.generators,
         "bound": written.bound,
         "parameters": ", n: int" * asked + ", mask: Array | None = None" * masked,
         "doc": _doc(axes, pad),
@@ -259,7 +260,7 @@ ${setup}    rng = np.random.default_rng(0)
 
     def inputs(${n_parameter}) -> list[${array}]:
         # Any channels do; unequal ones tell input from output.
-        shapes = [${x_shape}, (len(${table}), 3, 2)${bias_shape}]
+        shapes = [${x_shape}, (len(${table}), ${c_out}, ${c_in})${bias_shape}]
         return [rng.standard_normal(shape) for shape in shapes]
 
 ${sizes}
@@ -274,7 +275,7 @@ if __name__ == "__main__":
 
 def check(written: Written, jax: bool) -> str:
     """The function that checks the file, and the lines that call it."""
-    axes = written.axes
+    axes, (c_in, c_out) = written.axes, written.channels
     setup = "".join(f"    {line}\n" for line in written.setup)
     if jax:
         setup += '    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]\n'
@@ -283,9 +284,11 @@ def check(written: Written, jax: bool) -> str:
         name=written.name,
         array="Floats" if jax else "Array",
         n_parameter=axes.n_parameter[2:],
-        x_shape=axes.of("IN", axes.n, "2", after=["2"]),
+        x_shape=axes.of("IN", axes.n, "2", after=[str(c_in)]),
+        c_in=c_in,
+        c_out=c_out,
         table=written.table,
-        bias_shape=f", (len({written.bias_table}), 3)" * written.bias,
+        bias_shape=f", (len({written.bias_table}), {c_out})" * written.bias,
         sizes="\n".join(
             f"    {line}".rstrip() for line in [*written.also, *_at_sizes(written, jax)]
         ),
@@ -327,7 +330,7 @@ def _at_sizes(written: Written, jax: bool) -> list[str]:
         f'said = {"f" * bool(where)}"agrees with the dense reference{where}"',
         f"compare(said, {run}(x, {given}{n}), want)",
     ]
-    shapes = [
+    after = [
         f'compare("without a batch axis", {run}(x[0], {given}{n}), want[0])',
         f'compare("with two", {run}(x[None], {given}{n}), want[None])',
     ]
@@ -335,20 +338,22 @@ def _at_sizes(written: Written, jax: bool) -> list[str]:
         names = [f"d{name}" for name in ("x", *given.split(", "))]
         none = ", 0 * bias" * written.bias
         last = "dweight, dbias" if written.bias else "dweight"
-        lines += [
+        after[0] = f'compare("one by one", run_each(x, {given}{n}), want)'
+        after += [
             "# Gradients, paired with a change of all arguments, are what it changes.",
             f"{', '.join(names)} = inputs({call})",
             f"change = reference(dx, weight{none}{n}) + reference(x, {last}{n})",
             f"pairs = zip(gradients(x, {given}, want{n}), ({', '.join(names)}), strict=True)",
-            "paired = np.array(sum(float((g * d).sum()) for g, d in pairs))",
-            'compare("and with its gradients", paired, (change * want).sum())',
+            "paired = sum(float((g * d).sum()) for g, d in pairs)",
+            "total, size = (change * want).sum(), abs(change * want).sum()",
+            "got, want = np.array([paired, size]), np.array([total, size])",
+            'compare("and with its gradients", got, want)',
         ]
-        shapes[0] = f'compare("one by one", run_each(x, {given}{n}), want)'
     before = _functions(written) if jax else []
     if axes.fixed:
-        return [*before, *lines, *shapes]
+        return [*before, *lines, *after]
     sizes = ", ".join(map(axes.literal, axes.tests())) + "," * (len(axes.tests()) == 1)
-    return [*before, f"for n in ({sizes}):", *(f"    {line}" for line in lines), *shapes]
+    return [*before, f"for n in ({sizes}):", *(f"    {line}" for line in lines), *after]
 
 
 def _moved(written: Written, jax: bool) -> list[str]:
@@ -424,26 +429,28 @@ def _of_masks(written: Written, jax: bool, asked: bool) -> list[str]:
     if axes.masked is None:
         return []
     size = f"n[{axes.masked}]" if axes.typed else "n"
-    layer = "apply(params, " if jax else "layer("
-    array = "jnp.array" if jax else ""
-    lines = [
+    call = "layer(params, {})" if jax else "layer({})"
+
+    def array(name: str) -> str:
+        return f"jnp.array({name})" if jax else name
+
+    padded = f"{array('padded')}{f', {size}' * asked}, mask={array('mask')}"
+    return [
         "# Of inputs padded to one size, each gives what it gives by itself.",
         f"mask = rng.random((2, {size})) < 0.5",
         "mask[:, 0] = True",
         f"x = rng.standard_normal({axes.of('IN', 'n', '2', after=['C_IN'])})",
-        f"padded = np.where(real({array}{'(mask)' if jax else 'mask'}, {axes.word('IN')}), x, np.nan)",
-        f"given = {array}{'(padded)' if jax else 'padded'}, {array}{'(mask)' if jax else 'mask'}",
-        f"found = {layer}given[0]{f', {size}' * asked}, mask=given[1])",
+        f"padded = np.where(real({array('mask')}, {axes.word('IN')}), x, np.nan)",
+        f"found = {call.format(padded)}",
         "for one, points, y in zip(x, mask, found, strict=True):",
         "    places = np.flatnonzero(points)",
         *_at_places("one", axes.inputs, axes, "ORDER_IN"),
-        f"    want = {layer}{'jnp.array(one)' if jax else 'one'}{', len(places)' * asked})",
+        f"    want = {call.format(array('one') + ', len(places)' * asked)}",
         "    total = (y**2).sum()",
         *_at_places("y", axes.outputs, axes, "ORDER_OUT"),
         '    compare("padded", y, want)',
         '    compare("and zero elsewhere", total, (want**2).sum())',
     ]
-    return lines
 
 
 def _at_places(name: str, word: tuple[int, ...], axes: Axes, order: str) -> list[str]:

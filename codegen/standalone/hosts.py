@@ -7,7 +7,9 @@ from typing import TypeAlias
 
 from tannaka.category.automorphisms import Aut
 from tannaka.category.orbitals import Orbit
+from tannaka.category.permutations import PermutationGroup
 from tannaka.codegen.backends.arrays import constant
+from tannaka.codegen.backends.graphs import host_of
 from tannaka.codegen.backends.matrices import orbit_rows
 from tannaka.codegen.graph_plan import GraphPlan
 from tannaka.codegen.notation import indices
@@ -16,6 +18,7 @@ from tannaka.codegen.standalone.axes import Axes
 from tannaka.codegen.standalone.definition import Library, signature
 from tannaka.codegen.standalone.tables import Table, comment
 from tannaka.diagrams.bilabelled import BilabelledGraph
+from tannaka.diagrams.errors import PlanError
 
 HostPlans: TypeAlias = OrbitPlan | GraphPlan
 
@@ -23,6 +26,7 @@ HostPlans: TypeAlias = OrbitPlan | GraphPlan
 def host_tables(plan: HostPlans) -> list[str]:
     """The group's generators, its graph if it has one, and what rows belong to."""
     group = plan.hom.group
+    assert isinstance(group, PermutationGroup)
     lines = [
         "# Permutations of the indices that generate the group, each as the list of its images.",
         constant("GENERATORS: tuple[tuple[int, ...], ...]", tuple(map(tuple, group.permutations))),
@@ -37,15 +41,13 @@ def host_tables(plan: HostPlans) -> list[str]:
         rows = list(orbit_rows(plan))
         table = Table("ORBITS", "tuple[int, ...]", *_columns(rows))
     else:
+        coloured = bool(host_of(plan).vertex_colours)
         lines += comment(
-            "Row i of the weight is for graph i: how many vertices it has, its edges, and the vertex "
-            "at each output and at each input; then, if the host has some, the colours of vertices."
-            if group.host.vertex_colours
-            else "Row i of the weight is for graph i: how many vertices it has, its edges, and the "
-            "vertex at each output and at each input."
+            "Row i of the weight is for graph i: its edges, the vertex at each output and at each "
+            f"input{', and the colours of vertices' * coloured}."
         )
         rows = [_graph(graph, row, plan) for row, graph in enumerate(plan.basis)]
-        lines += ["Pairs = tuple[tuple[int, ...], ...]", f"Graph = {graph_kind(group)}"]
+        lines += ["Pairs = tuple[tuple[int, ...], ...]", f"Graph = {_graph_kind(coloured)}"]
         table = Table("GRAPHS", "Graph", *_columns(rows))
     lines += table.lines()
     if plan.bias_basis is not None:
@@ -64,22 +66,43 @@ def _bias(orbit: Orbit, row: int) -> tuple[str, str]:
     return repr(orbit.indices), f"{orbit}: y[{outs}] += b{row}"
 
 
-def graph_kind(group: Aut) -> str:
+def _graph_kind(coloured: bool) -> str:
     """The type of a row of the table of graphs."""
     one = "tuple[int, ...]"
-    return f"tuple[int, Pairs, {one}, {one}{', Pairs' * bool(group.host.vertex_colours)}]"
+    return f"tuple[Pairs, {one}, {one}{', Pairs' * coloured}]"
 
 
 def _graph(graph: BilabelledGraph, row: int, plan: GraphPlan) -> tuple[str, str]:
     """A graph as data, its colours by number, and in words."""
-    host = plan.hom.group.host
+    host = host_of(plan)
     edges = tuple(
         (*edge[:2], *(host.edge_colours.index(c) for c in edge[2:])) for edge in graph.edges
     )
-    data: tuple[object, ...] = (graph.vertices, edges, graph.outputs, graph.inputs)
+    named = {v for edge in graph.edges for v in edge[:2]}.union(graph.outputs, graph.inputs)
+    if len(named.union(v for v, _ in graph.colours)) < graph.vertices:
+        raise PlanError(
+            f"({graph}) is another graph of the basis, as often as the host has vertices"
+        )
+    data: tuple[object, ...] = (edges, graph.outputs, graph.inputs)
     if host.vertex_colours:
         data += (tuple((v, host.vertex_colours.index(c)) for v, c in graph.colours),)
-    return repr(data), f"W{row}: {graph}"
+    return repr(data), f"{graph}: {_formula(graph, row, plan)}"
+
+
+def _formula(graph: BilabelledGraph, row: int, plan: GraphPlan) -> str:
+    """What a graph does to a tensor x, in index notation; A is the adjacency matrix of the host."""
+    order = [*dict.fromkeys((*graph.outputs, *graph.inputs)), *range(graph.vertices)]
+    number = {v: i for i, v in enumerate(dict.fromkeys(order))}
+    summed = sorted(set(number.values()) - {number[v] for v in graph.outputs})
+    factors = [
+        f"A{''.join(f'_{kind}' for kind in edge[2:])}[{indices((number[edge[0]], number[edge[1]]))}]"
+        for edge in graph.edges
+    ]
+    factors += [f"is_{kind}[{indices((number[v],))}]" for v, kind in graph.colours]
+    factors.append(f"x[{indices(tuple(number[v] for v in graph.inputs))}]")
+    over = f"{plan.reduce} over {indices(tuple(summed))} of " if summed else ""
+    outs = indices(tuple(number[v] for v in graph.outputs))
+    return f"y[{outs}] += W{row} {over}{' '.join(factors)}"
 
 
 def _host(group: Aut) -> list[str]:
@@ -114,17 +137,20 @@ def host_definition(plan: HostPlans, axes: Axes, library: Library) -> list[str]:
 ORBIT = '''\
 def orbit(indices: tuple[int, ...]) -> list[int]:
     """The places, in a flat array, of all tuples that the group takes this one to."""
-    found = [indices]
-    for one in found:
-        moved = [tuple(images[i] for i in one) for images in GENERATORS]
-        found += [new for new in dict.fromkeys(moved) if new not in found]
-    return [sum(i * N**place for place, i in enumerate(reversed(one))) for one in found]
+    found = new = {indices}
+    while new:
+        moved = {tuple(images[i] for i in one) for images in GENERATORS for one in new}
+        new = moved - found
+        found = found | new
+    if indices != min(found):
+        raise SystemExit("FAILED: rows name the least tuple of their orbit")
+    return [sum(i * N**place for place, i in enumerate(reversed(one))) for one in sorted(found)]
 '''
 
 
 def _dense(plan: GraphPlan, library: Library) -> str:
     """The function that counts the homomorphisms of a graph."""
-    host, xp, array = plan.hom.group.host, library.name, library.array
+    host, xp, array = host_of(plan), library.name, library.array
     coloured = host.edge_colours not in ((), (None,))
     torch = xp == "torch"
     lines = [
@@ -133,9 +159,10 @@ def _dense(plan: GraphPlan, library: Library) -> str:
         "",
         "    At row i and column j those that take the vertices of the outputs to i, of the inputs to j.",
         '    """',
-        f"    vertices, edges, outputs, inputs{', kinds' * bool(host.vertex_colours)} = graph",
+        f"    edges, outputs, inputs{', kinds' * bool(host.vertex_colours)} = graph",
         f"    one = {xp}.eye(N{library.float64})",
         "    operands: list[Any] = []",
+        "    places = range(ORDER_OUT + ORDER_IN)",
     ]
     unpacked, wanted = ("a, b, *kind", "not kind or colour in kind") if coloured else ("a, b", "")
     lines += [
@@ -148,23 +175,23 @@ def _dense(plan: GraphPlan, library: Library) -> str:
         lines.append(f"            if {wanted}:")
         pad += "    "
     both = "joined[i, j]" if host.directed else "joined[i, j] = joined[j, i]"
-    lines += [f"{pad}{both} = 1.0", "        operands += [joined, [a, b]]"]
+    lines += [
+        f"{pad}{both} = 1.0",
+        "        operands += [joined, [len(places) + a, len(places) + b]]",
+    ]
     if host.vertex_colours:
         made = "torch.tensor" if torch else "np.array"
         lines += [
-            "    for v, kind in kinds:",
-            f"        which = {made}([colour == kind for colour in COLOURS])",
-            "        operands += [one @ which.to(one), [v]]"
+            "    for v, own in kinds:",
+            f"        which = {made}([colour == own for colour in COLOURS])",
+            "        operands += [one @ which.to(one), [len(places) + v]]"
             if torch
-            else "        operands += [one @ which, [v]]",
+            else "        operands += [one @ which, [len(places) + v]]",
         ]
     lines += [
-        "    for v in set(range(vertices)).difference(*edges, outputs, inputs):",
-        "        operands += [one.sum(0), [v]]",
-        "    labels = range(vertices, vertices + ORDER_OUT + ORDER_IN)",
-        "    for label, v in zip(labels, outputs + inputs, strict=True):",
-        "        operands += [one, [label, v]]",
-        f"    counts = {xp}.einsum(*operands, list(labels){', optimize=True' * (not torch)})",
+        "    for place, v in zip(places, outputs + inputs, strict=True):",
+        "        operands += [one, [place, len(places) + v]]",
+        f"    counts: {array} = {xp}.einsum(*operands, list(places){', optimize=True' * (not torch)})",
         "    return counts.reshape(N**ORDER_OUT, -1)",
     ]
     return "\n".join(lines) + "\n"
@@ -199,7 +226,7 @@ def _reference(plan: HostPlans, axes: Axes, library: Library) -> str:
             "    if total != len(matrix):",
             '        raise SystemExit("FAILED: every pair of indices is in one orbit")',
             "    matrix = matrix.reshape(N**ORDER_OUT, N**ORDER_IN, *weight.shape[1:])",
-            f'    y = {xp}.einsum("pqoi,bqi->bpo", matrix, flat)',
+            f'    y: {array} = {xp}.einsum("pqoi,bqi->bpo", matrix, flat)',
         ]
     else:
         lines += [
@@ -234,10 +261,10 @@ def kept(plan: HostPlans) -> list[str]:
     kind = ", kind" * coloured
     lines = [
         "for images in GENERATORS:",
-        f"    moved = [(images[a], images[b]{kind}) for a, b{kind} in EDGES]",
-        "    kept = set(moved) == set(EDGES)"
+        f"    onto = [(images[a], images[b]{kind}) for a, b{kind} in EDGES]",
+        "    kept = set(onto) == set(EDGES)"
         if host.directed
-        else f"    kept = {{(min(a, b), max(a, b){kind}) for a, b{kind} in moved}} == set(EDGES)",
+        else f"    kept = {{(min(a, b), max(a, b){kind}) for a, b{kind} in onto}} == set(EDGES)",
     ]
     if host.vertex_colours:
         lines.append("    kept = kept and tuple(COLOURS[i] for i in images) == COLOURS")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 from string import Template
+from typing import Any
 
 from tannaka.codegen.choose import AnyPlan
+from tannaka.codegen.host_plan import HostPlan
 from tannaka.codegen.standalone.axes import QUICK, Axes
 from tannaka.codegen.standalone.tables import WIDTH
 
@@ -21,7 +23,7 @@ class ${name}(nn.Module):
 
     group = ${group}
     in_order, out_order, in_channels, out_channels = ${in_order}, ${out_order}, C_IN, C_OUT
-
+${generators}
     def __init__(
         self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = ${dtype}
     ) -> None:
@@ -127,6 +129,20 @@ class Written:
         return self.plan.bias_basis is not None
 
     @property
+    def generators(self) -> str:
+        """The statement by which a class of a permutation group says which group it is."""
+        given = isinstance(self.plan, HostPlan)
+        return "    generators, points = GENERATORS, N\n" * given
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Channels to test with: different from each other and from all other sizes in the test."""
+        others = {2, len(self.plan.basis), len(self.plan.bias_basis or ())}
+        others.update(*self.axes.tests())
+        one, other, *_ = (count for count in range(3, 20) if count not in others)
+        return one, other
+
+    @property
     def parameters(self) -> str:
         """The parameters, as arguments."""
         return "weight, bias" if self.bias else "weight"
@@ -134,10 +150,11 @@ class Written:
     @property
     def bound(self) -> str:
         """Weights are drawn between minus this and this."""
-        return f"{self.plan.initial_bound(self.plan_n):.6g}"
+        found = f"{self.plan.initial_bound(self.plan_n):.6g}"
+        return "0.0" if found == "0" else found
 
     @property
-    def plan_n(self) -> object:
+    def plan_n(self) -> Any:
         """The sizes of the group."""
         sizes = self.axes.sizes
         return sizes if len(sizes) > 1 else sizes[0]
@@ -158,6 +175,7 @@ def module(written: Written) -> list[str]:
         in_order=axes.word("IN"),
         out_order=axes.word("OUT"),
         table=written.table,
+        generators=written.generators,
         dtype="None" if written.dtype is None else f"torch.{written.dtype}",
         bias_parameter=BIAS_PARAMETER.replace("BIAS_DIAGRAMS", written.bias_table) * bias,
         bias_reset="        nn.init.zeros_(self.bias)\n" * bias,
@@ -257,7 +275,7 @@ ${setup}    torch.manual_seed(0)
 
     def inputs(${n_parameter}) -> list[Tensor]:
         # Any channels do; unequal ones tell input from output.
-        shapes = [${x_shape}, (len(${table}), 3, 2)${bias_shape}]
+        shapes = [${x_shape}, (len(${table}), ${c_out}, ${c_in})${bias_shape}]
         return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
 
     def gradients(y: Tensor, *leaves: Tensor) -> Tensor:
@@ -285,13 +303,16 @@ ${run}""")
 
 def check(written: Written) -> str:
     """The function that checks the file, and the lines that call it."""
-    axes, given = written.axes, written.parameters
-    bias_shape = f", (len({written.bias_table}), 3)" * written.bias
+    axes = written.axes
+    c_in, c_out = written.channels
+    bias_shape = f", (len({written.bias_table}), {c_out})" * written.bias
     setup = "".join(f"    {line}\n" for line in written.setup)
     return CHECK.substitute(
         setup=setup,
         n_parameter=axes.n_parameter[2:],
-        x_shape=axes.of("IN", axes.n, "2", after=["2"]),
+        x_shape=axes.of("IN", axes.n, "2", after=[str(c_in)]),
+        c_in=c_in,
+        c_out=c_out,
         table=written.table,
         bias_shape=bias_shape,
         sizes="\n".join(f"    {line}".rstrip() for line in [*written.also, *_at_sizes(written)]),
