@@ -50,7 +50,7 @@ ${forward}
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         for key in (prefix + name for name in ("weight", "bias", "_extra_state")):
-            value = state_dict.get(key)
+            value: Any = state_dict.get(key)
             if hasattr(value, "__array__") and not isinstance(value, Tensor):
                 state_dict[key] = torch.tensor(value.__array__())  # of another library
         ours = self.get_extra_state()
