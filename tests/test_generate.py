@@ -155,7 +155,7 @@ def _loaded(
         layer.load_state_dict(state)
         return layer, layer.state_dict
     module = made(dtype=torch.float64)
-    module.load_state_dict(state)
+    module.load_state_dict(state)  # arrays of NumPy, as they are
     return (lambda x, *rest: module(torch.from_numpy(x), *rest).detach().numpy()), (
         lambda: {name: value.numpy() for name, value in module.state_dict().items()}
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tannaka.category.functor import check_entries
 from tannaka.codegen.backends.arrays import MAX_LEGS, Dialect, constant
 from tannaka.codegen.backends.einsum import WIDTH, signature
 from tannaka.codegen.choose import MAX_WRITTEN
@@ -21,7 +22,11 @@ from tannaka.diagrams.errors import BackendError
 
 
 def dense(plan: DensePlan, dialect: Dialect) -> str:
-    """The source of ``apply(x, weight[, bias]) -> y``: one product with the sum of all diagrams."""
+    """The source of ``apply(x, weight[, bias]) -> y``: one product with the sum of all diagrams.
+
+    Raises SizeError where the matrices of all diagrams would take more than 2 GiB.
+    """
+    check_entries((plan.rows, plan.columns), max(1, len(plan.basis)))
     made = _Constants(plan, dialect)
     sizes = [len(plan.basis), plan.rows, plan.columns]
     stacks = [made.stack("STACK", "W", plan.networks, sizes)]

@@ -113,11 +113,13 @@ class O3Linear2To2(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         for key in (prefix + name for name in ("weight", "bias", "_extra_state")):
-            if key in state_dict and not isinstance(state_dict[key], Tensor):
-                state_dict[key] = torch.tensor(state_dict[key])  # an array of another library
+            value: Any = state_dict.get(key)
+            if hasattr(value, "__array__") and not isinstance(value, Tensor):
+                state_dict[key] = torch.tensor(value.__array__())  # of another library
         ours = self.get_extra_state()
         theirs = state_dict.get(prefix + "_extra_state", ours)
-        if theirs.is_meta or not torch.equal(theirs.cpu(), ours):
+        readable = isinstance(theirs, Tensor) and not theirs.is_meta
+        if not readable or not torch.equal(theirs.cpu(), ours):
             raise ValueError(f"{prefix}_extra_state: not a state of the basis {BASIS!r}")
         super()._load_from_state_dict(state_dict, prefix, *args)
 
