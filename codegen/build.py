@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from threading import Lock
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -30,8 +31,16 @@ def load_module(source: str, name: str) -> ModuleType:
     """
     digest = hashlib.sha256(source.encode()).hexdigest()[:12]
     module_name = f"tannaka_generated_{name}_{digest}"
-    if module_name in sys.modules:
-        return sys.modules[module_name]
+    # Another thread may be running the same text, and its module is there before it has run.
+    with _LOCKS.setdefault(module_name, Lock()):
+        return sys.modules.get(module_name) or _executed(source, module_name)
+
+
+_LOCKS: dict[str, Lock] = {}
+
+
+def _executed(source: str, module_name: str) -> ModuleType:
+    """A new module, in which the source text has run."""
     module = ModuleType(module_name)
     module.__file__ = f"<{module_name}>"
     lines = source.splitlines(keepends=True)

@@ -22,6 +22,7 @@ from layer_cases import any_homs, quiet_layer, random_input
 
 import tannaka as tn
 from tannaka.category.groups import Group
+from tannaka.codegen.build import load_module
 from tannaka.codegen.plan import Plan
 from tannaka.diagrams.errors import BackendError, BasisMismatchError, EquivarianceError, SizeError
 from tannaka.nn import EquivariantLinear
@@ -508,3 +509,10 @@ def test_layers_of_high_order_take_a_step(g: Any, k: int, l: int, rows: int) -> 
         loss.backward()
         step.step()
     assert losses[1] < losses[0]
+
+
+def test_a_thread_waits_for_another_that_runs_the_same_text() -> None:
+    text = "import time\ntime.sleep(0.1)\nlast = 1\n"
+    with ThreadPoolExecutor(4) as threads:
+        found = threads.map(lambda _: hasattr(load_module(text, "slow"), "last"), range(4))
+    assert all(found)
