@@ -101,8 +101,8 @@ class Model:
 
 
 @dataclass(frozen=True)
-class GeneratedModel:
-    """The source text of a network, made by :func:`generate_model`."""
+class GeneratedNetwork:
+    """The source text of a network, made by :func:`generate_network`."""
 
     name: str
     """The name of the ``torch.nn.Module`` class of the whole."""
@@ -124,7 +124,7 @@ class GeneratedModel:
 
     def __repr__(self) -> str:
         lines = self.source.count("\n")
-        return f"<GeneratedModel {self.name}: {lines} lines; .source, .save(path), .load()>"
+        return f"<GeneratedNetwork {self.name}: {lines} lines; .source, .save(path), .load()>"
 
 
 def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -266,18 +266,35 @@ def _activation(where: str, value: Any, group: Group, order: Any) -> Activation:
     return Activation(value)
 
 
-def generate_model(
-    described: Model, *, backend: str = "auto", dtype: DType | None = None
-) -> GeneratedModel:
+def generate_network(
+    description: Model | Mapping[str, Any] | str | os.PathLike[str],
+    *,
+    backend: str = "auto",
+    dtype: DType | None = None,
+) -> GeneratedNetwork:
     """Write a network as one file, which needs only torch, and what its backend needs.
 
-    It holds a class for each linear layer, as :func:`generate` writes it, and one for the network,
-    whose ``linear1``, ``linear2``, ... these are. Run as a script it checks each layer against its
-    dense reference, and that the network commutes with a random group element.
+    ``description`` is a mapping as above, or the path of a file that holds one. The file has a class
+    for each linear layer, as :func:`generate` writes it, and one for the network, whose ``linear1``,
+    ``linear2``, ... these are. Run as a script it checks each layer against its dense reference, and
+    that the network commutes with a random group element.
 
-    Raises BackendError for a backend of another library than PyTorch and for layers that cannot be
-    written, DescriptionError for a network whose sizes its input does not say.
+    Raises DescriptionError for what is no description, or one of a network that does not commute or
+    whose sizes its input does not say, BackendError for a backend of another library than PyTorch
+    and for layers that cannot be written, OSError where a file cannot be read.
+
+    >>> generate_network({
+    ...     "name": "Counts", "group": "S()", "input": {"order": 2, "channels": 1},
+    ...     "layers": [{"linear": {"order": 1, "channels": 8}}, {"activation": "relu"},
+    ...                {"linear": {"order": 0, "channels": 1}}],
+    ... }).name
+    'Counts'
     """
+    if isinstance(description, Model):
+        described = description
+    else:
+        mapping = isinstance(description, Mapping)
+        described = model(description if mapping else read_description(description))  # type: ignore[arg-type]
     if backend not in ("auto", *TORCH_FILES):
         raise BackendError(
             f"networks are written for PyTorch, by {', '.join(('auto', *TORCH_FILES))}, not {backend!r}"
@@ -316,7 +333,7 @@ def generate_model(
         docstring=_docstring(described, axes),
         ending=lambda names: _network(described, axes, names),
     )
-    return GeneratedModel(
+    return GeneratedNetwork(
         described.name, source, tuple(code.plan for code in codes), codes[0].backend
     )
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tannaka.category.symplectic import Sp as Sp
     from tannaka.codegen.generate import GeneratedCode as GeneratedCode
     from tannaka.codegen.generate import generate as generate
+    from tannaka.codegen.models import GeneratedNetwork as GeneratedNetwork
+    from tannaka.codegen.models import generate_network as generate_network
     from tannaka.diagrams.bilabelled import BilabelledGraph as BilabelledGraph
     from tannaka.diagrams.brauer import Brauer as Brauer
     from tannaka.diagrams.diagram import Diagram as Diagram
@@ -58,6 +60,7 @@ _HOMES = {
     "Brauer": "tannaka.diagrams.brauer",
     "Diagram": "tannaka.diagrams.diagram",
     "GeneratedCode": "tannaka.codegen.generate",
+    "GeneratedNetwork": "tannaka.codegen.models",
     "Grood": "tannaka.diagrams.grood",
     "Group": "tannaka.category",
     "Hom": "tannaka.category",
@@ -70,6 +73,7 @@ _HOMES = {
     "WalledBrauer": "tannaka.diagrams.walled",
     "compose_steps": "tannaka.diagrams.pictures.steps",
     "generate": "tannaka.codegen.generate",
+    "generate_network": "tannaka.codegen.models",
     "group": "tannaka.category",
 }
 _SUBMODULES = ("category", "codegen", "diagrams", "errors", "nn", "testing")

@@ -3,6 +3,7 @@
 from tannaka.diagrams.errors import BackendError as BackendError
 from tannaka.diagrams.errors import BasisMismatchError as BasisMismatchError
 from tannaka.diagrams.errors import CompositionError as CompositionError
+from tannaka.diagrams.errors import DescriptionError as DescriptionError
 from tannaka.diagrams.errors import EquivarianceError as EquivarianceError
 from tannaka.diagrams.errors import PlanError as PlanError
 from tannaka.diagrams.errors import SizeError as SizeError

@@ -15,9 +15,9 @@ import torch
 import tannaka as tn
 from tannaka.codegen.models import (
     ACTIVATIONS,
-    GeneratedModel,
+    GeneratedNetwork,
     Linear,
-    generate_model,
+    generate_network,
     model,
     read_description,
 )
@@ -54,8 +54,8 @@ NETWORKS = {
 }
 
 
-def written(name: str, backend: str = "auto") -> GeneratedModel:
-    return generate_model(model(NETWORKS[name]), backend=backend)
+def written(name: str, backend: str = "auto") -> GeneratedNetwork:
+    return generate_network(NETWORKS[name], backend=backend)
 
 
 def run(path: Path) -> subprocess.CompletedProcess[str]:
@@ -228,7 +228,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("description", "message"), BAD)
 def test_bad_descriptions_are_refused(description: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        generate_model(model(description))
+        generate_network(description)
 
 
 def test_networks_are_for_pytorch() -> None:
@@ -247,6 +247,7 @@ def test_descriptions_are_read_from_files(tmp_path: Path) -> None:
     )
     assert read_description(tmp_path / "net.json") == wanted
     assert read_description(tmp_path / "net.toml") == wanted
+    assert tn.generate_network(tmp_path / "net.toml").source == written("one layer").source
     for name, text, message in (
         ("bad.toml", "name = ", "is not TOML"),
         ("bad.json", "{", "is not JSON"),
@@ -272,4 +273,3 @@ def test_descriptions_are_read_from_yaml(tmp_path: Path) -> None:
 
 def test_the_same_description_gives_the_same_bytes() -> None:
     assert written("graphs").source == written("graphs").source
-    assert isinstance(tn.S(), tn.Group)

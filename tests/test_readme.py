@@ -36,6 +36,8 @@ def test_commands_run_and_print_what_is_shown(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (description,) = blocks("toml")
+    (tmp_path / "triangles.toml").write_text(description)
     for step in re.split(r"^\$ ", code, flags=re.MULTILINE)[1:]:
         command, _, shown = step.partition("\n")
         program, *arguments = shlex.split(command)
@@ -45,7 +47,13 @@ def test_commands_run_and_print_what_is_shown(
         assert re.fullmatch(
             re.escape(shown.strip()).replace(r"\.\.\.", ".*"), result.output.strip()
         )
-    assert list(tmp_path.iterdir())
+    assert len(list(tmp_path.iterdir())) > 1
+
+
+def test_the_description_is_that_of_the_example() -> None:
+    (description,) = blocks("toml")
+    example = Path(__file__).parent.parent / "examples" / "triangles.toml"
+    assert example.read_text(encoding="utf-8").endswith(description)
 
 
 def test_there_is_something_to_run_and_links_lead_somewhere() -> None:

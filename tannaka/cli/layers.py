@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tannaka.category.hom import Hom
     from tannaka.codegen.choose import Lowering, Option
     from tannaka.codegen.generate import GeneratedCode
-    from tannaka.codegen.models import GeneratedModel
+    from tannaka.codegen.models import GeneratedNetwork
 
 LOWERINGS = ("auto", "factored", "dense", "isotypic")
 BASES = ("auto", "diagram", "orbit")
@@ -124,7 +124,7 @@ def generate(
     if output is not None and to_file:
         check_writable(output, overwrite=force)
     options = {name: value for name, value in given.items() if value is not None}
-    code: GeneratedCode | GeneratedModel
+    code: GeneratedCode | GeneratedNetwork
     if network is not None:
         code, data = _network(hom, channels, explain, network, options)
     elif hom is not None:
@@ -162,9 +162,9 @@ def _network(
     explain: bool,
     path: Path,
     options: dict[str, Any],
-) -> tuple[GeneratedModel, dict[str, Any]]:
+) -> tuple[GeneratedNetwork, dict[str, Any]]:
     """The file of a network, and what --json says of it."""
-    from tannaka.codegen.models import generate_model, model, read_description
+    from tannaka.codegen.models import generate_network, model, read_description
 
     wrong = [
         *(["GROUP K L"] if hom is not None else []),
@@ -177,7 +177,7 @@ def _network(
     described = model(read_description(path))
     with progress() as tell:
         tell(f"writing {described.name}")
-        code = generate_model(described, **options)
+        code = generate_network(described, **options)
     layers = [{"k": written(one.k), "l": written(one.l)} for one in described.linears]
     return code, {"name": code.name, "group": str(described.group), "linear layers": layers}
 
