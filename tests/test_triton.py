@@ -6,7 +6,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -27,8 +28,11 @@ from layer_cases import (
     word,
 )
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
 
 import tannaka as tn
+from tannaka.codegen import triton_ops
 from tannaka.codegen.backends.triton import BLOCK, kernels
 from tannaka.codegen.fusion import Sweep, Tile, grouped
 from tannaka.codegen.lower import lower
@@ -330,6 +334,73 @@ def test_masks_under_vmap_are_refused() -> None:
         torch.vmap(layer)(x, masks)
     one = torch.vmap(lambda one: layer(one, masks[0]))(x)
     torch.testing.assert_close(one, torch.stack([layer(each, masks[0]) for each in x]))
+
+
+def test_flipped_signs_are_seen() -> None:
+    ours = quiet_layer(tn.S(3), 2, 1, 1, 1, backend="triton")
+    plain = quiet_layer(tn.S(3), 2, 1, 1, 1, backend="einsum", lowering="factored")
+    plain.load_state_dict(ours.state_dict())
+    x, weight, g = (
+        torch.randn(*shape, dtype=torch.complex128).conj().imag
+        for shape in ((2, 3, 3, 1), ours.weight.shape, (2, 3, 1))
+    )
+    assert all(one.is_neg() for one in (x, weight, g))
+    outcomes = []
+    for layer in (ours, plain):
+        leaf = torch.zeros_like(x, requires_grad=True)
+
+        def run(x: Tensor, layer: Any = layer) -> Any:
+            return torch.func.functional_call(layer, {"weight": weight}, (x,))
+
+        outcomes.append({"output": run(x), "gradient": torch.autograd.grad(run(leaf), leaf, g)[0]})
+    assert_equal(*outcomes)
+
+
+class SumsOfGPUs(TorchFunctionMode):
+    """Sums as autocast has them on GPUs, where it makes them float32."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if func is Tensor.sum and torch.is_autocast_enabled("cpu"):
+            kwargs.setdefault("dtype", torch.float32)
+        return func(*args, **kwargs)
+
+
+@pytest.mark.parametrize("backend", ["triton", "einsum"])
+@pytest.mark.parametrize(
+    ("group", "k", "l", "reduce"),
+    [(tn.S(3), 3, 1, "sum"), (tn.SO(3), 2, 3, "mean"), (tn.A(3), 2, 2, "mean")],
+)
+def test_sums_under_autocast_of_gpus(
+    group: tn.Group, k: int, l: int, reduce: Any, backend: str
+) -> None:
+    layer = quiet_layer(
+        group, k, l, 4, 4, reduce=reduce, backend=backend, lowering="factored", dtype=torch.float32
+    )
+    x = random_input(layer, 3).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16), SumsOfGPUs():
+        y = layer(x)
+        assert y.dtype == torch.bfloat16
+        found = torch.autograd.grad(y.float().square().mean(), (x, layer.weight))
+    assert all(one.dtype == torch.float32 for one in found)
+
+
+def test_kernels_run_on_the_gpu_of_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which there need not be one: no kernel runs here."""
+    current: list[torch.device] = []
+
+    @contextmanager
+    def device(of: torch.device) -> Iterator[None]:
+        current.append(of)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(triton_ops, "interpreted", lambda: False)
+    monkeypatch.setattr(triton_ops, "_has_numbers", lambda x: True)
+    monkeypatch.setattr(torch.cuda, "device", device)
+    with FakeTensorMode():
+        x = torch.empty(2, device="cuda:1")
+    assert triton_ops._on_gpu(lambda x: [*current])(x) == [x.device]
 
 
 def test_files_are_not_generated_yet() -> None:

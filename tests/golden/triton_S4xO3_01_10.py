@@ -142,7 +142,7 @@ def finish_0(p0, c0, rows0, count0, terms0, C, ROWS: tl.constexpr, CHANNELS: tl.
 
 
 @tuned(
-    ["n0", "n1", "C_IN", "C_OUT"],
+    ["n0", "n1", "C_IN", "C_OUT", "PRECISION"],
     triton.Config({"ROWS": 64, "OUT": 32, "DEPTH": 16}, num_warps=8, num_stages=3),
     triton.Config({"ROWS": 64, "OUT": 32, "DEPTH": 16}, num_warps=4, num_stages=3),
     triton.Config({"ROWS": 128, "OUT": 32, "DEPTH": 16}, num_warps=8, num_stages=3),
@@ -184,14 +184,15 @@ def tile_0(
     batch = batch // n1
     inside = r < rows
     total = tl.zeros((ROWS, OUT), SUM)
+    row = tl.cast(row_stride, tl.int64)  # all rows may have 2^31 numbers and more
     for start in range(0, C_IN, DEPTH):
         c = start + tl.arange(0, DEPTH)
         read = inside[:, None] & (c < C_IN)[None, :]
         weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]
-        entry = o[None, :] * out_stride + c[:, None] * in_stride
+        entry = o[None, :].to(tl.int64) * out_stride + c[:, None].to(tl.int64) * in_stride
         at = (batch * n0 + j) * n1 + i
         f = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
-        w = tl.load(weight + 0 * row_stride + entry, mask=weighed, other=0.0)
+        w = tl.load(weight + 0 * row + entry, mask=weighed, other=0.0)
         total = product(f, w, total, PRECISION)
     there = inside[:, None] & (o < C_OUT)[None, :]
     at = batch * n1 + i
@@ -249,7 +250,7 @@ def sweep_1(
 
 
 @tuned(
-    ["n0", "n1", "C_OUT", "C_IN"],
+    ["n0", "n1", "C_OUT", "C_IN", "PRECISION"],
     triton.Config({"ROWS": 32, "OUT": 32, "IN": 16}, num_warps=8, num_stages=3),
     triton.Config({"ROWS": 32, "OUT": 32, "IN": 16}, num_warps=4, num_stages=3),
     triton.Config({"ROWS": 64, "OUT": 32, "IN": 16}, num_warps=8, num_stages=3),
@@ -303,7 +304,7 @@ def outer_0(
 
 
 @tuned(
-    ["n0", "n1", "C_IN", "C_OUT"],
+    ["n0", "n1", "C_IN", "C_OUT", "PRECISION"],
     triton.Config({"ROWS": 64, "OUT": 16, "DEPTH": 32}, num_warps=8, num_stages=3),
     triton.Config({"ROWS": 64, "OUT": 16, "DEPTH": 32}, num_warps=4, num_stages=3),
     triton.Config({"ROWS": 128, "OUT": 16, "DEPTH": 32}, num_warps=8, num_stages=3),
@@ -345,14 +346,15 @@ def tile_1(
     batch = batch // n0
     inside = r < rows
     total = tl.zeros((ROWS, OUT), SUM)
+    row = tl.cast(row_stride, tl.int64)  # all rows may have 2^31 numbers and more
     for start in range(0, C_IN, DEPTH):
         c = start + tl.arange(0, DEPTH)
         read = inside[:, None] & (c < C_IN)[None, :]
         weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]
-        entry = o[None, :] * out_stride + c[:, None] * in_stride
+        entry = o[None, :].to(tl.int64) * out_stride + c[:, None].to(tl.int64) * in_stride
         at = (batch * n1 + j) * n0 + i
         f = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
-        w = tl.load(weight + 0 * row_stride + entry, mask=weighed, other=0.0)
+        w = tl.load(weight + 0 * row + entry, mask=weighed, other=0.0)
         total = product(f, w, total, PRECISION)
     there = inside[:, None] & (o < C_OUT)[None, :]
     at = batch * n1 + j
@@ -644,7 +646,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
 
 
 KERNELS = registered(
-    "b3116dbc2e3170d0",
+    "fddf6f60dd1f1deb",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 1), (1, 0), 2, 0),
 )
