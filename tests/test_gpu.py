@@ -205,8 +205,8 @@ def test_positions_beyond_32_bits() -> None:
 def test_weights_beyond_32_bits() -> None:
     """Of 2^31 numbers and more: the last rows are where they should be."""
     free, _ = torch.cuda.mem_get_info()
-    if free < 24 * 2**30:
-        pytest.skip(f"it takes 24 GiB of the GPU's memory, {free / 2**30:.0f} are free")
+    if free < 40 * 2**30:
+        pytest.skip(f"it takes 40 GiB of the GPU's memory, {free / 2**30:.0f} are free")
     options: dict[str, Any] = {"bias": False, "device": "cuda", "dtype": torch.bfloat16}
     ours = EquivariantLinear(tn.S(6), 3, 3, 3300, 3300, backend="triton", **options)
     plain = EquivariantLinear(
@@ -232,7 +232,8 @@ def test_layers_run_on_the_gpu_of_their_input() -> None:
 
 
 def test_sums_under_autocast() -> None:
-    for group, k, l, reduce in ((tn.S(5), 3, 1, "sum"), (tn.SO(3), 2, 3, "mean")):
+    cases: list[Any] = [(tn.S(5), 3, 1, "sum"), (tn.SO(3), 2, 3, "mean")]
+    for group, k, l, reduce in cases:
         layer = EquivariantLinear(group, k, l, 8, 8, backend="triton", reduce=reduce, device="cuda")
         x = torch.randn(3, *group.shape(k), 8, device="cuda", requires_grad=True)
         with torch.autocast("cuda", torch.bfloat16):
