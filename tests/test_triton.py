@@ -226,9 +226,12 @@ def test_transforms_of_functions_are_those_of_the_einsum_backend() -> None:
     assert_equal(*outcomes)
 
 
-@pytest.mark.parametrize("bias", [True, False])
-def test_operators_are_what_pytorch_wants(bias: bool) -> None:
-    layer = quiet_layer(tn.S(3), 2, 1, 2, 3, bias=bias, backend="triton")
+@pytest.mark.parametrize(
+    ("group", "k", "l", "bias"),
+    [(tn.S(3), 2, 1, True), (tn.S(3), 2, 1, False), (tn.Sp(2), 3, 1, True), (tn.SO(3), 1, 2, True)],
+)
+def test_operators_are_what_pytorch_wants(group: Any, k: int, l: int, bias: bool) -> None:
+    layer = quiet_layer(group, k, l, 2, 3, bias=bias, backend="triton")
     x = random_input(layer, 2)
     torch.vmap(layer)(x[None])  # runs the operators
     (name,) = {
@@ -237,7 +240,7 @@ def test_operators_are_what_pytorch_wants(bias: bool) -> None:
         if name.startswith("apply_") and name.removeprefix("apply_") in layer.source
     }
     digest = name.removeprefix("apply_")
-    g = torch.randn(2, 3, 3, dtype=x.dtype)
+    g = torch.randn(2, *group.shape(l), 3, dtype=x.dtype)
     found: Any = torch.ops.tannaka_triton
     calls: dict[str, tuple[Any, ...]] = {
         "apply": (x, layer.weight, layer.bias),
@@ -250,7 +253,7 @@ def test_operators_are_what_pytorch_wants(bias: bool) -> None:
         given = [None if t is None else t.detach().requires_grad_() for t in tensors]
         torch.library.opcheck(
             operator,
-            (*given, [3], None),
+            (*given, [group.n], None),
             test_utils=("test_schema", "test_autograd_registration", "test_faketensor"),
         )
 

@@ -444,7 +444,7 @@ def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
     left = torch.cat([feature.reshape(-1, feature.shape[-1]) for feature in features], dim=-1)
     c_out, c_in = features[0].shape[-1], sources[0].shape[-1]
     blocks = (left.T @ right).reshape(len(features), c_out, len(sources), c_in)
-    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)  # a row for each source and feature
+    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in).contiguous()  # a row for each source and feature
 
 
 def placed(numbers: tuple[Any, ...], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
@@ -728,7 +728,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "c301e2af50a418ac",
+    "bc8c057dba3fe5b8",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 3, 1),
 )
