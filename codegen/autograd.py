@@ -74,6 +74,22 @@ def casting(x: Tensor) -> bool:
     return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
 
 
+def uncast(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of tensors in one dtype, with autocast off while it runs.
+
+    On GPUs autocast sums short floats in float32, and in place nothing is cast: products would meet
+    factors of two dtypes, and results have another one than the arguments.
+    """
+
+    def run(*arguments: Any) -> Any:
+        if not casting(arguments[0]):
+            return function(*arguments)
+        with torch.autocast(arguments[0].device.type, enabled=False):
+            return function(*arguments)
+
+    return run
+
+
 def layer(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
     """``Y(x, W)`` plus the bias, differentiable any number of times, and under ``torch.func``."""
     if torch.compiler.is_compiling():

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tannaka.category import functor
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
-from tannaka.codegen.autograd import Kernels, casting, layer, matched, ready, seeing
+from tannaka.codegen.autograd import Kernels, casting, layer, matched, ready, seeing, uncast
 from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.backends import einsum, triton
 from tannaka.codegen.build import build
@@ -498,8 +498,7 @@ def _real(mask: Tensor, types: tuple[int, ...], kind: int) -> Tensor:
 def _ragged(backend: Callable[[Plan], str], plan: Plan, kind: int) -> Callable[..., Tensor] | None:
     """What applies a plan to (x, weight, bias, n, ratio); None where the backend has no masks."""
     if backend is einsum.kernels:
-        made: Callable[..., Tensor] = build(einsum.ragged_kernel(plan, kind)).apply
-        return made
+        return uncast(build(einsum.ragged_kernel(plan, kind)).apply)
     if backend is not triton.kernels:
         return None
     # Written here, not at the first mask: a compiler that traces the layer cannot write it.
@@ -523,7 +522,11 @@ def _kernels(source: str, under_vmap: Callable[[], Kernels] | None = None) -> Ke
         made: Kernels = built.KERNELS
         return made
     return Kernels(
-        built.apply, built.gradients, built.input_gradient, built.weight_gradient, under_vmap
+        uncast(built.apply),
+        uncast(built.gradients),
+        uncast(built.input_gradient),
+        uncast(built.weight_gradient),
+        under_vmap,
     )
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from tannaka.codegen.autograd import DIFFERENTIABLE, Kernels
+from tannaka.codegen.autograd import DIFFERENTIABLE, Kernels, uncast
 from tannaka.diagrams.errors import BackendError
 
 NAMESPACE = "tannaka_triton"
@@ -54,7 +54,7 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Size
     ``digest``, of their text, tells their operators from those of others.
     """
     known = getattr(torch.ops, NAMESPACE)
-    functions = [_on_gpu(function) for function in functions]
+    functions = [uncast(_on_gpu(function)) for function in functions]
     operators = {name: f"{name}_{digest}" for name in FUNCTIONS}
 
     def run(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -62,8 +62,8 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Size
         n, *ratio = n if sizes.ragged else (n,)
         # Under vmap the batch has an axis more, which the mask does not have.
         ratio = [one if one is None else one.expand(sizes.batch(name, tensors)) for one in ratio]
-        if _has_numbers(tensors[0]) and not torch.compiler.is_compiling():
-            return function(*tensors, n, *ratio)
+        if not torch.compiler.is_compiling() and all(map(_has_numbers, tensors)):
+            return function(*map(_plain, tensors), n, *ratio)
         each = list(n) if isinstance(n, tuple) else [n]
         found = getattr(known, operators[name]).default(*tensors, each, *(ratio or [None]))
         return _without_empty_bias(found, bool(sizes.bias_rows))
@@ -79,24 +79,36 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Size
     return kernels
 
 
-def _has_numbers(x: Tensor) -> bool:
+def _has_numbers(x: Tensor | None) -> bool:
     """Whether a kernel can read x: not so on the meta device, for fake tensors and their like."""
-    return type(x) in (Tensor, Parameter) and x.device.type != "meta"
+    return x is None or (type(x) in (Tensor, Parameter) and x.device.type != "meta")
+
+
+def _plain(x: Tensor | None) -> Tensor | None:
+    """X with its signs in memory, where they may be flipped in what it is called alone.
+
+    As they are in ``z.conj().imag``; operators have it so from PyTorch.
+    """
+    return x.resolve_neg() if x is not None and x.is_neg() else x
 
 
 def _on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that refuses tensors which its kernels cannot read."""
+    """A function that refuses tensors which its kernels cannot read, and runs where these are."""
     if interpreted():
         return function
 
     def run(*arguments: Any) -> Any:
         first = arguments[0]
-        if _has_numbers(first) and first.device.type != "cuda":
+        if not _has_numbers(first):
+            return function(*arguments)
+        if first.device.type != "cuda":
             raise BackendError(
                 f"backend 'triton' runs on the GPU, the input is on {first.device}: move it there, "
                 "or take backend='einsum'"
             )
-        return function(*arguments)
+        # Triton launches kernels on the current GPU, wherever their arguments are.
+        with torch.cuda.device(first.device):
+            return function(*arguments)
 
     return run
 

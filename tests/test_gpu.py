@@ -116,7 +116,7 @@ def test_masks() -> None:
     )
 
 
-@pytest.mark.parametrize("case", [LAYERS[2], LAYERS[4], LAYERS[10]], ids=str)
+@pytest.mark.parametrize("case", [LAYERS[2], LAYERS[4], LAYERS[9], LAYERS[10]], ids=str)
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_whole_layers_compile(case: Any, dynamic: bool) -> None:
     ours, exact = pair(torch.float32, *case)
@@ -200,3 +200,44 @@ def test_positions_beyond_32_bits() -> None:
         bias = 0 if layer.bias is None else layer.bias.sum(0)
         wanted = layer.weight.sum(0) @ x[127, 127, 127, 127] / 128**2 + bias
         torch.testing.assert_close(layer(x), wanted, rtol=2e-2, atol=2e-2)
+
+
+def test_weights_beyond_32_bits() -> None:
+    """Of 2^31 numbers and more: the last rows are where they should be."""
+    free, _ = torch.cuda.mem_get_info()
+    if free < 40 * 2**30:
+        pytest.skip(f"it takes 40 GiB of the GPU's memory, {free / 2**30:.0f} are free")
+    options: dict[str, Any] = {"bias": False, "device": "cuda", "dtype": torch.bfloat16}
+    ours = EquivariantLinear(tn.S(6), 3, 3, 3300, 3300, backend="triton", **options)
+    plain = EquivariantLinear(
+        tn.S(6), 3, 3, 3300, 3300, backend="einsum", lowering="factored", **options
+    )
+    assert ours.weight.numel() > 2**31
+    plain.weight = ours.weight
+    x = torch.randn(1, 6, 6, 6, 3300, device="cuda", dtype=torch.bfloat16)
+    with torch.no_grad():
+        compare([ours(x)], [plain(x)], torch.bfloat16)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there is one GPU")
+def test_layers_run_on_the_gpu_of_their_input() -> None:
+    ours, exact = pair(torch.float32, tn.S(5), 2, 2, 8, 8)
+    x = torch.randn(3, 5, 5, 8)
+    compare(
+        outcomes(ours.to("cuda:1"), x.to("cuda:1"), ours.parameters()),
+        outcomes(exact, x.double(), exact.parameters()),
+        torch.float32,
+    )
+    torch.cuda.synchronize()
+
+
+def test_sums_under_autocast() -> None:
+    cases: list[Any] = [(tn.S(5), 3, 1, "sum"), (tn.SO(3), 2, 3, "mean")]
+    for group, k, l, reduce in cases:
+        layer = EquivariantLinear(group, k, l, 8, 8, backend="triton", reduce=reduce, device="cuda")
+        x = torch.randn(3, *group.shape(k), 8, device="cuda", requires_grad=True)
+        with torch.autocast("cuda", torch.bfloat16):
+            y = layer(x)
+        assert y.dtype == torch.bfloat16
+        y.float().square().mean().backward()
+        assert x.grad is not None

@@ -6,7 +6,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ from layer_cases import (
     word,
 )
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
 
 import tannaka as tn
+from tannaka.codegen import triton_ops
 from tannaka.codegen.backends.triton import BLOCK, kernels
 from tannaka.codegen.fusion import Sweep, Tile, grouped
 from tannaka.codegen.lower import lower
@@ -223,9 +227,12 @@ def test_transforms_of_functions_are_those_of_the_einsum_backend() -> None:
     assert_equal(*outcomes)
 
 
-@pytest.mark.parametrize("bias", [True, False])
-def test_operators_are_what_pytorch_wants(bias: bool) -> None:
-    layer = quiet_layer(tn.S(3), 2, 1, 2, 3, bias=bias, backend="triton")
+@pytest.mark.parametrize(
+    ("group", "k", "l", "bias"),
+    [(tn.S(3), 2, 1, True), (tn.S(3), 2, 1, False), (tn.Sp(2), 3, 1, True), (tn.SO(3), 1, 2, True)],
+)
+def test_operators_are_what_pytorch_wants(group: Any, k: int, l: int, bias: bool) -> None:
+    layer = quiet_layer(group, k, l, 2, 3, bias=bias, backend="triton")
     x = random_input(layer, 2)
     torch.vmap(layer)(x[None])  # runs the operators
     (name,) = {
@@ -234,7 +241,7 @@ def test_operators_are_what_pytorch_wants(bias: bool) -> None:
         if name.startswith("apply_") and name.removeprefix("apply_") in layer.source
     }
     digest = name.removeprefix("apply_")
-    g = torch.randn(2, 3, 3, dtype=x.dtype)
+    g = torch.randn(2, *group.shape(l), 3, dtype=x.dtype)
     found: Any = torch.ops.tannaka_triton
     calls: dict[str, tuple[Any, ...]] = {
         "apply": (x, layer.weight, layer.bias),
@@ -247,7 +254,7 @@ def test_operators_are_what_pytorch_wants(bias: bool) -> None:
         given = [None if t is None else t.detach().requires_grad_() for t in tensors]
         torch.library.opcheck(
             operator,
-            (*given, [3], None),
+            (*given, [group.n], None),
             test_utils=("test_schema", "test_autograd_registration", "test_faketensor"),
         )
 
@@ -375,3 +382,70 @@ def test_text_is_as_formatters_leave_it(name: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_flipped_signs_are_seen() -> None:
+    ours = quiet_layer(tn.S(3), 2, 1, 1, 1, backend="triton")
+    plain = quiet_layer(tn.S(3), 2, 1, 1, 1, backend="einsum", lowering="factored")
+    plain.load_state_dict(ours.state_dict())
+    x, weight, g = (
+        torch.randn(*shape, dtype=torch.complex128).conj().imag
+        for shape in ((2, 3, 3, 1), ours.weight.shape, (2, 3, 1))
+    )
+    assert all(one.is_neg() for one in (x, weight, g))
+    outcomes = []
+    for layer in (ours, plain):
+        leaf = torch.zeros_like(x, requires_grad=True)
+
+        def run(x: Tensor, layer: Any = layer) -> Any:
+            return torch.func.functional_call(layer, {"weight": weight}, (x,))
+
+        outcomes.append({"output": run(x), "gradient": torch.autograd.grad(run(leaf), leaf, g)[0]})
+    assert_equal(*outcomes)
+
+
+class SumsOfGPUs(TorchFunctionMode):
+    """Sums as autocast has them on GPUs, where it makes them float32."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if func is Tensor.sum and torch.is_autocast_enabled("cpu"):
+            kwargs.setdefault("dtype", torch.float32)
+        return func(*args, **kwargs)
+
+
+@pytest.mark.parametrize("backend", ["triton", "einsum"])
+@pytest.mark.parametrize(
+    ("group", "k", "l", "reduce"),
+    [(tn.S(3), 3, 1, "sum"), (tn.SO(3), 2, 3, "mean"), (tn.A(3), 2, 2, "mean")],
+)
+def test_sums_under_autocast_of_gpus(
+    group: tn.Group, k: int, l: int, reduce: Any, backend: str
+) -> None:
+    layer = quiet_layer(
+        group, k, l, 4, 4, reduce=reduce, backend=backend, lowering="factored", dtype=torch.float32
+    )
+    x = random_input(layer, 3).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16), SumsOfGPUs():
+        y = layer(x)
+        assert y.dtype == torch.bfloat16
+        found = torch.autograd.grad(y.float().square().mean(), (x, layer.weight))
+    assert all(one.dtype == torch.float32 for one in found)
+
+
+def test_kernels_run_on_the_gpu_of_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which there need not be one: no kernel runs here."""
+    current: list[torch.device] = []
+
+    @contextmanager
+    def device(of: torch.device) -> Iterator[None]:
+        current.append(of)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(triton_ops, "interpreted", lambda: False)
+    monkeypatch.setattr(triton_ops, "_has_numbers", lambda x: True)
+    monkeypatch.setattr(torch.cuda, "device", device)
+    with FakeTensorMode():
+        x = torch.empty(2, device="cuda:1")
+    assert triton_ops._on_gpu(lambda x: [*current])(x) == [x.device]

@@ -144,15 +144,17 @@ def _text(emitter: _Emitter) -> str:
     functions[0] = functions[0].replace("def apply(", "def forward(", 1)
     parts = [text.rstrip() for name, text in PARTS.items() if name in emitter.parts]
     text = "\n\n\n".join([*parts, *emitter.kernels.values(), emitter.text(functions).rstrip()])
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    bias_rows = len(plan.bias_basis or ())
     ragged = ", ragged=True" if emitter.ragged is not None else ""
+    sizes = f"Sizes({plan.inputs}, {plan.outputs}, {len(plan.basis)}, {bias_rows}{ragged})"
+    digest = hashlib.sha256(f"{text}{sizes}".encode()).hexdigest()[:16]
     return f"""{text}
 
 
 KERNELS = registered(
     "{digest}",
     (forward, gradients, input_gradient, weight_gradient),
-    Sizes({plan.inputs}, {plan.outputs}, {len(plan.basis)}, {len(plan.bias_basis or ())}{ragged}),
+    {sizes},
 )
 """
 
@@ -413,6 +415,9 @@ class _Emitter(Emitter):
             body.append(_HALVED.replace("x.", f"{features[0][0]}."))
         loop = list(self._mixed(axes, features, pair))
         if features:
+            body.append(
+                "row = tl.cast(row_stride, tl.int64)  # all rows may have 2^31 numbers and more"
+            )
             body += ["for start in range(0, C_IN, DEPTH):", *(f"    {line}" for line in loop)]
         if pair:
             body += _halved("total", "other")
@@ -447,7 +452,7 @@ class _Emitter(Emitter):
         given = [one for name in (*sources, *embedded) for one in (name, f"{name}_stride")]
         sizes = ["rows", *axes.names, "C_IN", "C_OUT", "row_stride", "out_stride", "in_stride"]
         arguments = ["y", *given, "weight", *sizes]
-        key = [*axes.names, "C_IN", "C_OUT"]
+        key = [*axes.names, "C_IN", "C_OUT", "PRECISION"]
         does = Work(("y",), len(features), len(features) * (2 if pair else 1))
         return self._kernel("tile", arguments, ["WIDE", "PRECISION"], tiles, key, body, does)
 
@@ -458,14 +463,14 @@ class _Emitter(Emitter):
         yield "c = start + tl.arange(0, DEPTH)"
         yield "read = inside[:, None] & (c < C_IN)[None, :]"
         yield "weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]"
-        yield "entry = o[None, :] * out_stride + c[:, None] * in_stride"
+        yield "entry = o[None, :].to(tl.int64) * out_stride + c[:, None].to(tl.int64) * in_stride"
 
         def loaded(feature: str, weight: str, of: tuple[str, str, int]) -> Iterator[str]:
             name, letters, row = of
             yield f"at = {axes.row(letters)}"
             place = f"{name} + at.to(tl.int64)[:, None] * {name}_stride + c[None, :]"
             yield f"{feature} = tl.load({place}, mask=read, other=0.0)"
-            place = f"weight + {row} * row_stride + entry"
+            place = f"weight + {row} * row + entry"
             yield f"{weight} = tl.load({place}, mask=weighed, other=0.0)"
 
         self.parts.add("product")
@@ -672,7 +677,7 @@ class _Emitter(Emitter):
         parts = [f"p{s}" for s in range(count)]
         given = [one for name in (*dict.fromkeys(names), "x") for one in (name, f"{name}_stride")]
         arguments = [*parts, *given, "rows", *axes.names, "C_OUT", "C_IN"]
-        key = [*axes.names, "C_OUT", "C_IN"]
+        key = [*axes.names, "C_OUT", "C_IN", "PRECISION"]
         constants, does = ["LENGTH", "WIDE", "PRECISION"], Work(tuple(parts), count, 2 * count)
         if not pair:
             does = Work(tuple(parts), count, count)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from tannaka.codegen.backends.einsum import WIDTH
+from tannaka.codegen.backends.einsum import HELPERS, WIDTH
 from tannaka.codegen.network import Word
 from tannaka.codegen.notation import indices
 from tannaka.codegen.plan import Contract, Embed, Plan, describe
@@ -126,6 +126,8 @@ def mix(weight: Tensor, rows: tuple[tuple[int, ...], ...], *features: Tensor) ->
         mixed.view(-1, mixed.shape[-1]).addmm_(more.view(-1, more.shape[-1]), block)
     return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
 ''',
+    # Operators say that the gradient of the weight lies in one piece.
+    "outer": HELPERS["outer"].replace("(-1, c_out, c_in)  #", "(-1, c_out, c_in).contiguous()  #"),
     "picked": '''\
 def picked(rows: Tensor, order: tuple[int, ...]) -> Tensor:
     """Rows in another order."""

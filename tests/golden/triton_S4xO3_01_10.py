@@ -141,7 +141,7 @@ def finish_0(p0, c0, rows0, count0, terms0, C, ROWS: tl.constexpr, CHANNELS: tl.
 
 
 @tuned(
-    ["n0", "n1", "C_IN", "C_OUT"],
+    ["n0", "n1", "C_IN", "C_OUT", "PRECISION"],
     triton.Config({"ROWS": 64, "OUT": 32, "DEPTH": 16}, num_warps=8, num_stages=3),
     triton.Config({"ROWS": 64, "OUT": 32, "DEPTH": 16}, num_warps=4, num_stages=3),
     triton.Config({"ROWS": 128, "OUT": 32, "DEPTH": 16}, num_warps=8, num_stages=3),
@@ -183,14 +183,15 @@ def tile_0(
     batch = batch // n1
     inside = r < rows
     total = tl.zeros((ROWS, OUT), SUM)
+    row = tl.cast(row_stride, tl.int64)  # all rows may have 2^31 numbers and more
     for start in range(0, C_IN, DEPTH):
         c = start + tl.arange(0, DEPTH)
         read = inside[:, None] & (c < C_IN)[None, :]
         weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]
-        entry = o[None, :] * out_stride + c[:, None] * in_stride
+        entry = o[None, :].to(tl.int64) * out_stride + c[:, None].to(tl.int64) * in_stride
         at = (batch * n0 + j) * n1 + i
         f = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
-        w = tl.load(weight + 0 * row_stride + entry, mask=weighed, other=0.0)
+        w = tl.load(weight + 0 * row + entry, mask=weighed, other=0.0)
         total = product(f, w, total, PRECISION)
     there = inside[:, None] & (o < C_OUT)[None, :]
     at = batch * n1 + i
@@ -248,7 +249,7 @@ def sweep_1(
 
 
 @tuned(
-    ["n0", "n1", "C_OUT", "C_IN"],
+    ["n0", "n1", "C_OUT", "C_IN", "PRECISION"],
     triton.Config({"ROWS": 32, "OUT": 32, "IN": 16}, num_warps=8, num_stages=3),
     triton.Config({"ROWS": 32, "OUT": 32, "IN": 16}, num_warps=4, num_stages=3),
     triton.Config({"ROWS": 64, "OUT": 32, "IN": 16}, num_warps=8, num_stages=3),
@@ -302,7 +303,7 @@ def outer_0(
 
 
 @tuned(
-    ["n0", "n1", "C_IN", "C_OUT"],
+    ["n0", "n1", "C_IN", "C_OUT", "PRECISION"],
     triton.Config({"ROWS": 64, "OUT": 16, "DEPTH": 32}, num_warps=8, num_stages=3),
     triton.Config({"ROWS": 64, "OUT": 16, "DEPTH": 32}, num_warps=4, num_stages=3),
     triton.Config({"ROWS": 128, "OUT": 16, "DEPTH": 32}, num_warps=8, num_stages=3),
@@ -344,14 +345,15 @@ def tile_1(
     batch = batch // n0
     inside = r < rows
     total = tl.zeros((ROWS, OUT), SUM)
+    row = tl.cast(row_stride, tl.int64)  # all rows may have 2^31 numbers and more
     for start in range(0, C_IN, DEPTH):
         c = start + tl.arange(0, DEPTH)
         read = inside[:, None] & (c < C_IN)[None, :]
         weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]
-        entry = o[None, :] * out_stride + c[:, None] * in_stride
+        entry = o[None, :].to(tl.int64) * out_stride + c[:, None].to(tl.int64) * in_stride
         at = (batch * n1 + j) * n0 + i
         f = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
-        w = tl.load(weight + 0 * row_stride + entry, mask=weighed, other=0.0)
+        w = tl.load(weight + 0 * row + entry, mask=weighed, other=0.0)
         total = product(f, w, total, PRECISION)
     there = inside[:, None] & (o < C_OUT)[None, :]
     at = batch * n1 + j
@@ -371,7 +373,7 @@ def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
     left = torch.cat([feature.reshape(-1, feature.shape[-1]) for feature in features], dim=-1)
     c_out, c_in = features[0].shape[-1], sources[0].shape[-1]
     blocks = (left.T @ right).reshape(len(features), c_out, len(sources), c_in)
-    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)  # a row for each source and feature
+    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in).contiguous()  # a row for each source and feature
 
 
 def picked(rows: Tensor, order: tuple[int, ...]) -> Tensor:
@@ -643,7 +645,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
 
 
 KERNELS = registered(
-    "2e1f0e16bac7221f",
+    "4e3b2364309b60ac",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 1), (1, 0), 2, 0),
 )

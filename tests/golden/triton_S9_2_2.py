@@ -162,7 +162,7 @@ def finish_0(
 
 
 @tuned(
-    ["n", "C_IN", "C_OUT"],
+    ["n", "C_IN", "C_OUT", "PRECISION"],
     triton.Config({"ROWS": 64, "OUT": 32, "DEPTH": 16}, num_warps=8, num_stages=3),
     triton.Config({"ROWS": 64, "OUT": 32, "DEPTH": 16}, num_warps=4, num_stages=3),
     triton.Config({"ROWS": 128, "OUT": 32, "DEPTH": 16}, num_warps=8, num_stages=3),
@@ -212,17 +212,18 @@ def tile_0(
     total = tl.zeros((ROWS, OUT), SUM)
     other = tl.zeros((ROWS, OUT), SUM)  # at ji
     HALVED: tl.constexpr = SUM == x0.dtype.element_ty  # else sums of two would be rounded
+    row = tl.cast(row_stride, tl.int64)  # all rows may have 2^31 numbers and more
     for start in range(0, C_IN, DEPTH):
         c = start + tl.arange(0, DEPTH)
         read = inside[:, None] & (c < C_IN)[None, :]
         weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]
-        entry = o[None, :] * out_stride + c[:, None] * in_stride
+        entry = o[None, :].to(tl.int64) * out_stride + c[:, None].to(tl.int64) * in_stride
         at = (batch * n + i) * n + j
         f = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
-        w = tl.load(weight + 6 * row_stride + entry, mask=weighed, other=0.0)
+        w = tl.load(weight + 6 * row + entry, mask=weighed, other=0.0)
         at = (batch * n + j) * n + i
         g = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
-        v = tl.load(weight + 8 * row_stride + entry, mask=weighed, other=0.0)
+        v = tl.load(weight + 8 * row + entry, mask=weighed, other=0.0)
         if HALVED:
             total = product(f + g, w + v, total, PRECISION)
             other = product(f - g, w - v, other, PRECISION)
@@ -310,7 +311,7 @@ def sweep_1(
 
 
 @tuned(
-    ["n", "C_OUT", "C_IN"],
+    ["n", "C_OUT", "C_IN", "PRECISION"],
     triton.Config({"ROWS": 32, "OUT": 32, "IN": 16}, num_warps=8, num_stages=3),
     triton.Config({"ROWS": 32, "OUT": 32, "IN": 16}, num_warps=4, num_stages=3),
     triton.Config({"ROWS": 64, "OUT": 32, "IN": 16}, num_warps=8, num_stages=3),
@@ -383,7 +384,7 @@ def outer_0(
 
 
 @tuned(
-    ["n", "C_IN", "C_OUT"],
+    ["n", "C_IN", "C_OUT", "PRECISION"],
     triton.Config({"ROWS": 64, "OUT": 16, "DEPTH": 32}, num_warps=8, num_stages=3),
     triton.Config({"ROWS": 64, "OUT": 16, "DEPTH": 32}, num_warps=4, num_stages=3),
     triton.Config({"ROWS": 128, "OUT": 16, "DEPTH": 32}, num_warps=8, num_stages=2),
@@ -433,17 +434,18 @@ def tile_1(
     total = tl.zeros((ROWS, OUT), SUM)
     other = tl.zeros((ROWS, OUT), SUM)  # at ji
     HALVED: tl.constexpr = SUM == x0.dtype.element_ty  # else sums of two would be rounded
+    row = tl.cast(row_stride, tl.int64)  # all rows may have 2^31 numbers and more
     for start in range(0, C_IN, DEPTH):
         c = start + tl.arange(0, DEPTH)
         read = inside[:, None] & (c < C_IN)[None, :]
         weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]
-        entry = o[None, :] * out_stride + c[:, None] * in_stride
+        entry = o[None, :].to(tl.int64) * out_stride + c[:, None].to(tl.int64) * in_stride
         at = (batch * n + i) * n + j
         f = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
-        w = tl.load(weight + 6 * row_stride + entry, mask=weighed, other=0.0)
+        w = tl.load(weight + 6 * row + entry, mask=weighed, other=0.0)
         at = (batch * n + j) * n + i
         g = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
-        v = tl.load(weight + 8 * row_stride + entry, mask=weighed, other=0.0)
+        v = tl.load(weight + 8 * row + entry, mask=weighed, other=0.0)
         if HALVED:
             total = product(f + g, w + v, total, PRECISION)
             other = product(f - g, w - v, other, PRECISION)
@@ -510,7 +512,7 @@ def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
     left = torch.cat([feature.reshape(-1, feature.shape[-1]) for feature in features], dim=-1)
     c_out, c_in = features[0].shape[-1], sources[0].shape[-1]
     blocks = (left.T @ right).reshape(len(features), c_out, len(sources), c_in)
-    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)  # a row for each source and feature
+    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in).contiguous()  # a row for each source and feature
 
 
 def picked(rows: Tensor, order: tuple[int, ...]) -> Tensor:
@@ -967,7 +969,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "e90abf55a214fba9",
+    "f0e5eab13d2bd527",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 15, 2),
 )

@@ -150,7 +150,7 @@ def finish_0(p0, c0, rows0, count0, terms0, C, ROWS: tl.constexpr, CHANNELS: tl.
 
 
 @tuned(
-    ["n", "C_IN", "C_OUT"],
+    ["n", "C_IN", "C_OUT", "PRECISION"],
     triton.Config({"ROWS": 64, "OUT": 32, "DEPTH": 16}, num_warps=8, num_stages=3),
     triton.Config({"ROWS": 64, "OUT": 32, "DEPTH": 16}, num_warps=4, num_stages=3),
     triton.Config({"ROWS": 128, "OUT": 32, "DEPTH": 16}, num_warps=8, num_stages=3),
@@ -194,17 +194,18 @@ def tile_0(
     total = tl.zeros((ROWS, OUT), SUM)
     other = tl.zeros((ROWS, OUT), SUM)  # at ji
     HALVED: tl.constexpr = SUM == x0.dtype.element_ty  # else sums of two would be rounded
+    row = tl.cast(row_stride, tl.int64)  # all rows may have 2^31 numbers and more
     for start in range(0, C_IN, DEPTH):
         c = start + tl.arange(0, DEPTH)
         read = inside[:, None] & (c < C_IN)[None, :]
         weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]
-        entry = o[None, :] * out_stride + c[:, None] * in_stride
+        entry = o[None, :].to(tl.int64) * out_stride + c[:, None].to(tl.int64) * in_stride
         at = (batch * n + i) * n + j
         f = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
-        w = tl.load(weight + 1 * row_stride + entry, mask=weighed, other=0.0)
+        w = tl.load(weight + 1 * row + entry, mask=weighed, other=0.0)
         at = (batch * n + j) * n + i
         g = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
-        v = tl.load(weight + 2 * row_stride + entry, mask=weighed, other=0.0)
+        v = tl.load(weight + 2 * row + entry, mask=weighed, other=0.0)
         if HALVED:
             total = product(f + g, w + v, total, PRECISION)
             other = product(f - g, w - v, other, PRECISION)
@@ -282,7 +283,7 @@ def sweep_1(
 
 
 @tuned(
-    ["n", "C_OUT", "C_IN"],
+    ["n", "C_OUT", "C_IN", "PRECISION"],
     triton.Config({"ROWS": 32, "OUT": 32, "IN": 16}, num_warps=8, num_stages=3),
     triton.Config({"ROWS": 32, "OUT": 32, "IN": 16}, num_warps=4, num_stages=3),
     triton.Config({"ROWS": 64, "OUT": 32, "IN": 16}, num_warps=8, num_stages=3),
@@ -355,7 +356,7 @@ def outer_0(
 
 
 @tuned(
-    ["n", "C_IN", "C_OUT"],
+    ["n", "C_IN", "C_OUT", "PRECISION"],
     triton.Config({"ROWS": 64, "OUT": 16, "DEPTH": 32}, num_warps=8, num_stages=3),
     triton.Config({"ROWS": 64, "OUT": 16, "DEPTH": 32}, num_warps=4, num_stages=3),
     triton.Config({"ROWS": 128, "OUT": 16, "DEPTH": 32}, num_warps=8, num_stages=2),
@@ -399,17 +400,18 @@ def tile_1(
     total = tl.zeros((ROWS, OUT), SUM)
     other = tl.zeros((ROWS, OUT), SUM)  # at ji
     HALVED: tl.constexpr = SUM == x0.dtype.element_ty  # else sums of two would be rounded
+    row = tl.cast(row_stride, tl.int64)  # all rows may have 2^31 numbers and more
     for start in range(0, C_IN, DEPTH):
         c = start + tl.arange(0, DEPTH)
         read = inside[:, None] & (c < C_IN)[None, :]
         weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]
-        entry = o[None, :] * out_stride + c[:, None] * in_stride
+        entry = o[None, :].to(tl.int64) * out_stride + c[:, None].to(tl.int64) * in_stride
         at = (batch * n + i) * n + j
         f = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
-        w = tl.load(weight + 1 * row_stride + entry, mask=weighed, other=0.0)
+        w = tl.load(weight + 1 * row + entry, mask=weighed, other=0.0)
         at = (batch * n + j) * n + i
         g = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
-        v = tl.load(weight + 2 * row_stride + entry, mask=weighed, other=0.0)
+        v = tl.load(weight + 2 * row + entry, mask=weighed, other=0.0)
         if HALVED:
             total = product(f + g, w + v, total, PRECISION)
             other = product(f - g, w - v, other, PRECISION)
@@ -447,7 +449,7 @@ def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
     left = torch.cat([feature.reshape(-1, feature.shape[-1]) for feature in features], dim=-1)
     c_out, c_in = features[0].shape[-1], sources[0].shape[-1]
     blocks = (left.T @ right).reshape(len(features), c_out, len(sources), c_in)
-    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)  # a row for each source and feature
+    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in).contiguous()  # a row for each source and feature
 
 
 def placed(numbers: tuple[Any, ...], like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
@@ -731,7 +733,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "0fa957c77ee54c0a",
+    "56efe89cd55f030b",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 3, 1),
 )
