@@ -49,6 +49,14 @@ def random_element(n: int) -> Tensor:
         element[:2] = element[:2].flip(0)
     return element
 '''
+    numpy_sample: ClassVar[str] = '''\
+def random_element(n: int, rng: np.random.Generator) -> Floats:
+    """A random even permutation matrix."""
+    element = np.eye(n)[rng.permutation(n)]
+    if n > 1 and np.linalg.det(element) < 0:
+        element[:2] = element[1::-1].copy()
+    return element
+'''
 
     def dimension(self, k: int, l: int) -> int:
         """Set partitions of k + l points into at most n blocks; those into n or n - 1 twice."""

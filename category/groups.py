@@ -5,8 +5,8 @@ decorated with ``@register``, and import it in ``category/__init__.py``; its nam
 ``tannaka.group("...")`` and on the command line. What the class must define is abstract below:
 which diagrams span, which of them are a basis and how to write the others in it, how many those
 are, what generates the group, and how to draw a random element. Generated files check themselves
-with an element of the group, so the class also says in PyTorch how to draw one
-(``torch_sample``). A new kind of diagram needs a strategy in ``tannaka.testing.strategies`` and,
+with an element of the group, so the class also says in PyTorch and in NumPy how to draw one
+(``torch_sample``, ``numpy_sample``). A new kind of diagram needs a strategy in ``tannaka.testing.strategies`` and,
 unless its matrix is a product of deltas, a lowering.
 """
 
@@ -241,6 +241,8 @@ class MatrixGroup(Group):
     """The group's name without its dimension, e.g. ``"S"``."""
     torch_sample: ClassVar[str]
     """PyTorch source of ``random_element(n: int) -> Tensor``, a float64 matrix, for generated files."""
+    numpy_sample: ClassVar[str]
+    """The same for NumPy: ``random_element(n: int, rng: np.random.Generator) -> Floats``."""
     deltas: ClassVar[bool] = True
     """Whether a diagram of the plain family is the matrix of its deltas, without signs."""
 
@@ -414,12 +416,13 @@ def group(text: str | Group) -> Group:
         raise TypeError(f"a group's name is text such as 'S(5)', got {text!r}")
     factors = []
     for name in re.split(r"\s*[x*\N{MULTIPLICATION SIGN}]\s*", text.strip()):
-        found = re.fullmatch(r"([A-Za-z]+)\s*\(\s*(-?\d+)\s*\)", name)
-        if found is None or found[1] not in GROUPS:
+        found = re.fullmatch(r"([A-Za-z]+)\s*\(\s*(-?\d+|n?)\s*\)", name)
+        family = found is not None and found[2] in ("", "n")
+        if found is None or found[1] not in GROUPS or (family and found[1] != "S"):
             known = ", ".join(f"{symbol}(n)" for symbol in sorted(GROUPS))
             raise ValueError(
                 f"no group is called {text!r}; the groups are {known}, n a number >= 1, "
-                "and products such as S(3) x O(2)"
+                "products such as S(3) x O(2), and the family S()"
             )
-        factors.append(GROUPS[found[1]](int(found[2])))
+        factors.append(GROUPS["S"]() if family else GROUPS[found[1]](int(found[2])))  # type: ignore[call-arg]
     return factors[0] if len(factors) == 1 else PRODUCTS[0](factors)

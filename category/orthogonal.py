@@ -47,6 +47,13 @@ def random_element(n: int) -> Tensor:
     element: Tensor = q * r.diagonal().sign()
     return element
 '''
+    numpy_sample: ClassVar[str] = '''\
+def random_element(n: int, rng: np.random.Generator) -> Floats:
+    """A random orthogonal matrix: rotations and reflections alike."""
+    q, r = np.linalg.qr(rng.standard_normal((n, n)))
+    element: Floats = q * np.sign(np.diagonal(r))
+    return element
+'''
 
     def dimension(self, k: int, l: int) -> int:
         """The number of perfect matchings of k + l points without n + 1 pairwise non-nesting edges."""
@@ -112,6 +119,14 @@ def random_element(n: int) -> Tensor:
     q, r = torch.linalg.qr(torch.randn(n, n, dtype=torch.float64))
     element: Tensor = q * r.diagonal().sign()
     element[0] *= torch.linalg.det(element).sign()
+    return element
+'''
+    numpy_sample: ClassVar[str] = '''\
+def random_element(n: int, rng: np.random.Generator) -> Floats:
+    """A random rotation."""
+    q, r = np.linalg.qr(rng.standard_normal((n, n)))
+    element: Floats = q * np.sign(np.diagonal(r))
+    element[0] *= np.sign(np.linalg.det(element))
     return element
 '''
 

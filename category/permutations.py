@@ -93,7 +93,22 @@ class PermutationGroup(MatrixGroup):
     symbol: ClassVar[str] = "PermutationGroup"
     families: ClassVar[tuple[type[Diagram], ...]] = (SetPartition, Orbit)
     deltas: ClassVar[bool] = False
-    torch_sample: ClassVar[str] = ""  # no files are generated yet; printers read every field
+    torch_sample: ClassVar[str] = '''\
+def random_element(n: int) -> Tensor:
+    """A random product of generators, as a permutation matrix."""
+    images = torch.arange(n)
+    for _ in range(int(torch.randint(1, 64, ())) if GENERATORS else 0):
+        images = images[torch.tensor(GENERATORS[int(torch.randint(len(GENERATORS), ()))])]
+    return torch.eye(n, dtype=torch.float64)[images]
+'''
+    numpy_sample: ClassVar[str] = '''\
+def random_element(n: int, rng: np.random.Generator) -> Floats:
+    """A random product of generators, as a permutation matrix."""
+    images = np.arange(n)
+    for _ in range(rng.integers(1, 64) if GENERATORS else 0):
+        images = images[list(GENERATORS[rng.integers(len(GENERATORS))])]
+    return np.eye(n)[images]
+'''
 
     def __init__(self, generators: Iterable[Any] | PermutationGroup, n: int | None = None) -> None:
         if isinstance(generators, PermutationGroup):

@@ -48,6 +48,11 @@ def random_element(n: int) -> Tensor:
     """A random permutation matrix."""
     return torch.eye(n, dtype=torch.float64)[torch.randperm(n)]
 '''
+    numpy_sample: ClassVar[str] = '''\
+def random_element(n: int, rng: np.random.Generator) -> Floats:
+    """A random permutation matrix."""
+    return np.eye(n)[rng.permutation(n)]
+'''
 
     def __post_init__(self) -> None:
         if self.n is not None:

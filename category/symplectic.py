@@ -53,11 +53,23 @@ class Sp(MatrixGroup):
 def random_element(n: int) -> Tensor:
     """A random symplectic matrix of norm at most 3: the Cayley transform of an algebra element."""
     one = torch.eye(n, dtype=torch.float64)
-    form = torch.kron(torch.eye(n // 2, dtype=torch.float64), torch.tensor([[0.0, 1.0], [-1.0, 0.0]]).double())
+    # The form is 1 from index 2i to 2i + 1 and -1 back.
+    form = torch.kron(one[: n // 2, : n // 2], one.new_tensor([[0, 1], [-1, 0]]))
     symmetric = torch.randn(n, n, dtype=torch.float64)
     algebra = form @ (symmetric + symmetric.T)
     algebra /= 1 + 2 * torch.linalg.matrix_norm(algebra, 2)
     element: Tensor = torch.linalg.solve(one - algebra, one + algebra)
+    return element
+'''
+    numpy_sample: ClassVar[str] = '''\
+def random_element(n: int, rng: np.random.Generator) -> Floats:
+    """A random symplectic matrix of norm at most 3: the Cayley transform of an algebra element."""
+    # The form is 1 from index 2i to 2i + 1 and -1 back.
+    form = np.kron(np.eye(n // 2), np.array([[0.0, 1.0], [-1.0, 0.0]]))
+    symmetric = rng.standard_normal((n, n))
+    algebra: Floats = form @ (symmetric + symmetric.T)
+    algebra /= 1 + 2 * np.linalg.norm(algebra, 2)
+    element: Floats = np.linalg.solve(np.eye(n) - algebra, np.eye(n) + algebra)
     return element
 '''
 

@@ -1,4 +1,4 @@
-"""A layer as one standalone file: readable, deterministic, checking itself, needing only torch."""
+"""A layer as one standalone file: readable, deterministic, checking itself, needing one library."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
-from tannaka.category.groups import Group, MatrixGroup
+from tannaka.category.automorphisms import Aut
+from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
+from tannaka.category.permutations import PermutationGroup
 from tannaka.codegen.backends import ALONE
 from tannaka.codegen.backends import backend as find_backend
 from tannaka.codegen.build import load_module
+from tannaka.codegen.choose import AnyPlan, Basis, Lowering, plan_layer
 from tannaka.codegen.files import write_whole
-from tannaka.codegen.lower import lower
 from tannaka.codegen.notation import Reduce
-from tannaka.codegen.passes import optimise
-from tannaka.codegen.plan import Plan
-from tannaka.codegen.standalone import check_deltas, standalone
-from tannaka.diagrams.errors import needing
+from tannaka.codegen.standalone import TARGETS, Target, standalone
+from tannaka.diagrams.errors import BackendError, needing
+
+DType: TypeAlias = Literal["float16", "bfloat16", "float32", "float64"]
+"""What the parameters of a generated layer may be made of unless its user says else."""
+LONGEST = 60
+"""Most characters of a class name, so that lines with it keep their length."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,11 @@ class GeneratedCode:
     """The source text of one layer, made by :func:`generate`."""
 
     name: str
-    """The name of the ``torch.nn.Module`` class in it."""
+    """The name of the class in it; of a file for JAX, which has functions, that of the layer."""
     source: str
-    plan: Plan
+    plan: AnyPlan
+    backend: str = "einsum"
+    """What it was written for."""
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the file, whole or not at all, over one that is there, and return its path.
@@ -41,11 +48,14 @@ class GeneratedCode:
         """
         return write_whole(path, self.source)
 
-    def load(self) -> type[Any]:
-        """Run the source and return its ``torch.nn.Module`` class; needs torch."""
+    def load(self) -> Any:
+        """Run the source and return its class; of a file for JAX the module with its functions.
+
+        Needs the library that the file is for.
+        """
         with needing("loading a generated layer"):
-            loaded: type[Any] = getattr(load_module(self.source, self.name), self.name)
-        return loaded
+            module = load_module(self.source, self.name)
+        return getattr(module, self.name, module)
 
     def __str__(self) -> str:
         return self.source
@@ -57,47 +67,90 @@ class GeneratedCode:
 
 def generate(
     group: Group,
-    k: int,
-    l: int,
+    k: Any,
+    l: Any,
     in_channels: int,
     out_channels: int,
     *,
     backend: str = "auto",
     bias: bool = True,
     reduce: Reduce = "mean",
+    basis: Basis = "auto",
+    lowering: Lowering = "auto",
+    dtype: DType | None = None,
     name: str | None = None,
 ) -> GeneratedCode:
     """Write the equivariant linear layer V^k -> V^l as one file that imports nothing of tannaka.
 
-    The file holds a ``torch.nn.Module`` called ``name``, built with no arguments, whose weight and
-    bias have the layout of ``tannaka.nn.EquivariantLinear``: state dicts move between the two. Run
-    as a script it checks itself against a dense reference written in the file, and exits with an
-    error where they differ. The same arguments give the same bytes. torch is not needed to write it.
+    ``backend`` says for which library: ``"einsum"`` (which ``"auto"`` is) and ``"cpp"`` write a
+    ``torch.nn.Module`` called ``name``, built with no arguments; ``"numpy"`` a class for reference;
+    ``"jax"`` pure functions, ``init(key)`` and ``apply(params, x)``. Weight and bias have the layout
+    of ``tannaka.nn.EquivariantLinear`` in all of them: state dicts, as arrays, move between any two.
+    Run as a script the file checks itself against a dense reference written in it, and exits with
+    an error where they differ. The same arguments give the same bytes. Nothing but tannaka is needed
+    to write it.
+
+    ``lowering="auto"`` is ``"factored"``, whatever the size: a file is there to be read, and the
+    factored steps say what each diagram does, hold for every n that the group's family has, and are
+    seldom far from the fastest. ``"dense"`` multiplies by one matrix, which is faster for tiny n^k.
+    ``"isotypic"`` is refused: its bases are numbers that differ from machine to machine.
+
+    ``basis`` is as in ``EquivariantLinear``: the rows of the weight of a permutation group belong to
+    orbits, or to bilabelled graphs. ``dtype`` is that of parameters when the user of the file names
+    none. A file for a family such as S() reads n from its input and takes a mask, as layers do, but
+    not inputs without points.
 
     Raises ValueError for a name that is not a free Python identifier, BackendError for an unknown
-    backend, and what :class:`Hom` and :func:`lower` raise.
+    backend and for what cannot be written, and what :class:`Hom` and ``EquivariantLinear`` raise.
 
     >>> from tannaka.category import S
     >>> generate(S(34), 2, 1, 1, 8).name
     'S34Linear2To1'
     """
+    write = find_backend(backend, ALONE)
+    backend = "einsum" if backend == "auto" else backend
+    if dtype not in (None, *get_args(DType)):
+        raise ValueError(f"dtype must be one of {', '.join(get_args(DType))}, got {dtype!r}")
+    if backend == "numpy" and dtype == "bfloat16":
+        raise BackendError("NumPy has no bfloat16: take float32, or another backend")
     hom = Hom(group, k, l)
-    plan = optimise(lower(hom, in_channels, out_channels, bias=bias, reduce=reduce))
-    check_deltas(plan)
-    kernel = find_backend(backend, ALONE)(plan)
+    target = TARGETS.get(backend, Target())
+    if lowering == "auto" and not isinstance(group, PermutationGroup):
+        lowering = "factored"
+    plan = plan_layer(
+        hom,
+        in_channels,
+        out_channels,
+        bias=bias,
+        reduce=reduce,
+        # Lowerings and orbits are there where steps are calls of a library.
+        backend=backend if target.framework == "torch" else "einsum",
+        basis=basis,
+        lowering=lowering,
+    )
     if name is None:
-        name = re.sub(r"\W", "", f"{group}Linear{plan.dom}To{plan.cod}")
+        name = re.sub(r"\W", "", f"{_short(group)}Linear{hom.k}To{hom.l}", flags=re.ASCII)
     _check_identifier(name)
-    assert isinstance(group, MatrixGroup)  # lower has refused all others
-    source = standalone(plan, kernel, name, group)
+    source = standalone(plan, write(plan), name, target, dtype)
     _check_free(name, source)
-    return GeneratedCode(name, source, plan)
+    return GeneratedCode(name, source, plan, backend)
+
+
+def _short(group: Group) -> str:
+    """A group's name in that of a class."""
+    if isinstance(group, Aut):
+        return f"Aut{re.sub(r'[^A-Za-z0-9]', '', group.host.title)[:20] or group.n}"
+    return f"Permutations{group.n}" if isinstance(group, PermutationGroup) else str(group)
 
 
 def _check_identifier(name: object) -> None:
     plain = isinstance(name, str) and name.isascii() and not name.startswith("__")
     if not plain or not str(name).isidentifier() or keyword.iskeyword(str(name)):
         raise ValueError(f"the class name must be a plain Python identifier, got {name!r}")
+    if len(str(name)) > LONGEST:
+        raise ValueError(
+            f"the class name must have at most {LONGEST} characters, got {len(str(name))}: {name!r}"
+        )
 
 
 def _check_free(name: str, source: str) -> None:

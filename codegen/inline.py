@@ -61,9 +61,9 @@ def merged(imports: Iterable[str]) -> str:
     for statement in imports:
         (node,) = ast.parse(statement).body
         if isinstance(node, ast.Import):
-            plain |= {alias.name for alias in node.names}
+            plain |= {ast.unparse(alias) for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
-            names.setdefault(node.module or "", set()).update(alias.name for alias in node.names)
+            names.setdefault(node.module or "", set()).update(map(ast.unparse, node.names))
     sections = []
     for standard in (True, False):
         lines = [f"import {name}" for name in sorted(plain) if _is_standard(name) == standard]
@@ -77,7 +77,7 @@ def merged(imports: Iterable[str]) -> str:
 
 
 def _is_standard(module: str) -> bool:
-    return module.split(".")[0] in sys.stdlib_module_names
+    return re.split(r"[. ]", module)[0] in sys.stdlib_module_names
 
 
 def _kind(name: str) -> tuple[int, str]:

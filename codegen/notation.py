@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 from tannaka.category.groups import Group
@@ -50,6 +51,41 @@ def formula(
     words += [f"\N{GREEK SMALL LETTER EPSILON}[{indices(legs)}]" for legs in found.legs]
     words += [f"x[{indices(inputs)}]"] if inputs or not factor.startswith("b") else []
     return f"y[{indices(outputs)}] += {' '.join(words)}"
+
+
+def drawn(
+    outputs: Sequence[int],
+    inputs: Sequence[int],
+    forms: Iterable[tuple[int, int]] = (),
+    legs: Sequence[int] = (),
+) -> str:
+    """The diagram with these indices at its vertices, as text: outputs first, then inputs.
+
+    Indices that a form joins are the ends of a pair. Legs that each end at one vertex stand for
+    these, others for blocks.
+
+    >>> drawn((0,), (0, 1)), drawn((), (0, 1), forms=[(1, 0)])
+    ('0 1 | 2', '0 1')
+    >>> drawn((2, 3), (0, 1, 3), legs=(2, 1, 0)), drawn((0,), (1,), legs=(0, 1, 2))
+    ('1 4 [0 3 2]', '0 | 1 [0 1 _]')
+    """
+    partner = {b: a for a, b in forms}
+    blocks: dict[int, list[int]] = {}
+    for vertex, index in enumerate((*outputs, *inputs)):
+        blocks.setdefault(partner.get(index, index), []).append(vertex)
+    ends = {leg: blocks.get(leg, []) for leg in legs}
+    single = all(len(found) == 1 for found in ends.values())
+    listed = [found for index, found in blocks.items() if not (single and index in ends)]
+    text = " | ".join(" ".join(map(str, found)) for found in listed)
+    if not legs:
+        return text
+    number = list(blocks)
+    names = (
+        [str(ends[leg][0]) for leg in legs]
+        if single
+        else [str(number.index(leg)) if leg in blocks else "_" for leg in legs]
+    )
+    return f"{text} [{' '.join(names)}]".strip()
 
 
 def shape(order: int | tuple[int, ...], channels: object, n: object = "n") -> str:

@@ -36,6 +36,7 @@ class EquivarianceError(TannakaError, AssertionError):
 
 EXTRAS = {
     "torch": ("PyTorch", "torch"),
+    "jax": ("JAX", "jax"),
     "hypothesis": ("Hypothesis", "testing"),
     "scipy": ("SciPy", "sparse"),
 }

@@ -93,18 +93,6 @@ def test_generate_prints_what_it_would_write() -> None:
         (("basis", "S(50)", "12", "12", "--limit", "-1"), "-1 is not in the range x>=1"),
         (("dim", "Sp(3)", "1", "1"), "take Sp(2) or Sp(4)"),
         (("dim", "S(3) x O(2)", "0,2", "0"), "k must be a tuple of types 0 to 1"),
-        (
-            ("generate", "Sp(2)", "2", "2"),
-            "files are written for diagrams without signs and forms so far",
-        ),
-        (
-            ("generate", "S(3) x O(2)", "0,", "0,"),
-            "files are written for diagrams without typed axes so far",
-        ),
-        (
-            ("generate", "SO(3)", "1", "3"),
-            "files are written for diagrams without determinant vertices so far",
-        ),
     ],
 )
 def test_failures_are_one_line_and_a_status(arguments: tuple[str, ...], words: str) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from tannaka.codegen.backends import cpp, einsum, triton
+from tannaka.codegen.backends import arrays, cpp, einsum, triton
+from tannaka.codegen.backends.graphs import graphs
+from tannaka.codegen.backends.matrices import dense, orbits
+from tannaka.codegen.graph_plan import GraphPlan
+from tannaka.codegen.matrix_plans import DensePlan
+from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.codegen.plan import Plan
 from tannaka.diagrams.errors import BackendError
+
+if TYPE_CHECKING:
+    from tannaka.codegen.choose import AnyPlan
 
 BACKENDS: dict[str, Callable[[Plan], str]] = {
     "einsum": einsum.kernels,
@@ -14,13 +23,40 @@ BACKENDS: dict[str, Callable[[Plan], str]] = {
     "triton": triton.kernels,
 }
 """What writes the functions of a layer, for a module that differentiates them."""
-ALONE: dict[str, Callable[[Plan], str]] = {"einsum": einsum.kernel, "cpp": cpp.kernel}
+
+
+def _calling(dialect: arrays.Dialect) -> Callable[[AnyPlan], str]:
+    """What writes ``apply`` as calls of a library of arrays, for plans of every kind."""
+
+    def kernel(plan: AnyPlan) -> str:
+        match plan:
+            case Plan():
+                return einsum.kernel(plan) if dialect.torch else arrays.kernel(plan, dialect)
+            case DensePlan():
+                return dense(plan, dialect)
+            case OrbitPlan():
+                return orbits(plan, dialect)
+            case GraphPlan():
+                return graphs(plan, dialect)
+            case _:
+                raise BackendError(
+                    f"{plan.group}: the bases of lowering='isotypic' are numbers that a machine finds "
+                    "for itself, so a file would not be the same everywhere: take 'factored' or 'dense'"
+                )
+
+    return kernel
+
+
+ALONE: dict[str, Callable[[AnyPlan], str]] = {
+    "einsum": _calling(arrays.TORCH),
+    "cpp": cpp.kernel,  # type: ignore[dict-item]
+    "numpy": _calling(arrays.NUMPY),
+    "jax": _calling(arrays.JAX),
+}
 """What writes ``apply`` alone, differentiable by itself, for a file of its own."""
 
 
-def backend(
-    name: str, written: dict[str, Callable[[Plan], str]] = BACKENDS
-) -> Callable[[Plan], str]:
+def backend(name: str, written: Mapping[str, Callable[..., str]] = BACKENDS) -> Callable[..., str]:
     """The backend of this name; ``"auto"`` is the best one there is.
 
     Raises BackendError for an unknown one, with the names that there are.
@@ -33,6 +69,11 @@ def backend(
     if name not in written and name in BACKENDS:
         raise BackendError(
             f"backend {name!r} runs layers, and writes no file of its own yet; choose one of: "
+            f"{', '.join(['auto', *written])}"
+        )
+    if name not in written and name in ALONE:
+        raise BackendError(
+            f"backend {name!r} writes files, and runs no layers; choose one of: "
             f"{', '.join(['auto', *written])}"
         )
     if name not in written:

@@ -11,7 +11,8 @@ from tannaka.codegen.fusion import Group, Single
 from tannaka.codegen.gradient import AnyStep, Gradient, Outer, gradient
 from tannaka.codegen.lifetimes import is_view, lifetimes, read
 from tannaka.codegen.network import Word
-from tannaka.codegen.notation import shape
+from tannaka.codegen.network import sizes as network_sizes
+from tannaka.codegen.notation import drawn, shape
 from tannaka.codegen.plan import (
     ABSENT,
     Contract,
@@ -23,6 +24,7 @@ from tannaka.codegen.plan import (
     Zeros,
     describe,
     produced,
+    replaced,
 )
 from tannaka.diagrams.partition import restricted_growth
 
@@ -57,25 +59,23 @@ def joined(x: Tensor, a: int, b: int) -> Tensor:
     return (plus - minus if a < b else minus - plus).sum(0)
 ''',
     "levi_civita": '''\
-def levi_civita(
-    n: int, legs: tuple[int, ...], old: tuple[int, ...], new: tuple[int, ...]
-) -> tuple[Tensor, Tensor]:
-    """Where the Levi-Civita symbol is not 0, and its sign there.
+def levi_civita(n: int, old: tuple[int, ...], new: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Where the Levi-Civita symbol with n indices is not 0, and its sign there.
 
-    It has an index for each of ``legs``. For each value of the indices ``new``, flattened, the
-    values of the indices ``old``, flattened, at the terms of the sum, and their signs, of shape
-    (n, ..., n, terms, 1); 0 fills up.
+    ``old`` and ``new`` are places among its indices. For each value of the indices ``new``,
+    flattened, the values of the indices ``old``, flattened, at the terms of the sum, and their
+    signs, of shape (n, ..., n, terms, 1); terms of sign 0 fill up.
     """
     found: list[list[tuple[int, int]]] = [[] for _ in range(n ** len(new))]
     for images in itertools.permutations(range(n)):
-        value = dict(zip(legs, images))
         sign = (-1) ** sum(a > b for a, b in itertools.combinations(images, 2))
-        target = sum(value[i] * n**p for p, i in enumerate(reversed(new)))
-        found[target].append((sum(value[i] * n**p for p, i in enumerate(reversed(old))), sign))
+        source = sum(images[i] * n**p for p, i in enumerate(reversed(old)))
+        target = sum(images[i] * n**p for p, i in enumerate(reversed(new)))
+        found[target].append((source, sign))
     terms = max(map(len, found))
-    filled = [places + [(0, 0)] * (terms - len(places)) for places in found]
+    filled = [row + [(0, 0)] * (terms - len(row)) for row in found]
     places = torch.tensor([place for row in filled for place, _ in row])
-    signs = torch.tensor([[[sign] for _, sign in row] for row in filled])
+    signs = torch.tensor([sign for row in filled for _, sign in row])
     return places, signs.reshape(*(n,) * len(new), terms, 1)
 
 
@@ -94,8 +94,10 @@ def signed(
     return x if new == last else x.movedim(last, new).clone(memory_format=torch.contiguous_format)
 ''',
     "scaled": '''\
-def scaled(x: Tensor, ratio: Tensor, power: int) -> Tensor:
-    """Multiply by a power of ratio, which has the shape of the batch."""
+def scaled(x: Tensor, ratio: Tensor | None, power: int) -> Tensor:
+    """Multiply by a power of ratio, which has the shape of the batch, where there is one."""
+    if ratio is None:
+        return x
     return x * (ratio**power).reshape(*ratio.shape, *(1,) * (x.ndim - ratio.ndim)).to(x.dtype)
 ''',
     "matrix": '''\
@@ -135,6 +137,66 @@ def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
 }
 """What emitted code calls; each stands in it when it is called."""
 
+PLAIN = (
+    (
+        "filled terms",
+        """\
+    terms = max(map(len, found))
+    filled = [row + [(0, 0)] * (terms - len(row)) for row in found]
+    places = torch.tensor([place for row in filled for place, _ in row])
+    signs = torch.tensor([sign for row in filled for _, sign in row])
+    return places, signs.reshape(*(n,) * len(new), terms, 1)
+""",
+        """\
+    places = torch.tensor([place for row in found for place, _ in row])
+    signs = torch.tensor([sign for row in found for _, sign in row])
+    return places, signs.reshape(*(n,) * len(new), -1, 1)
+""",
+    ),
+    (
+        "filled terms",
+        """\
+flattened, the values of the indices ``old``, flattened, at the terms of the sum, and their
+    signs, of shape (n, ..., n, terms, 1); terms of sign 0 fill up.
+""",
+        """\
+flattened, the values of the indices ``old``, flattened, at the terms of the sum, and their
+    signs, of shape (n, ..., n, terms, 1).
+""",
+    ),
+    (
+        "one feature",
+        "torch.cat(features, dim=-1) if len(features) > 1 else features[0].contiguous()",
+        "torch.cat(features, dim=-1)",
+    ),
+    (
+        "many features",
+        "torch.cat(features, dim=-1) if len(features) > 1 else features[0].contiguous()",
+        "features[0].contiguous()",
+    ),
+    (
+        "one result",
+        """\
+    if len(rows) == 1:
+        return [mixed]
+""",
+        "",
+    ),
+    (
+        "many results",
+        """\
+    if len(rows) == 1:
+        return [mixed]
+    c_out = weight.shape[1]
+    return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
+""",
+        """\
+    return [mixed]
+""",
+    ),
+)
+"""What helpers do for some steps only, and what is left of it where no step asks for that."""
+
 BATCHED = HELPERS | {
     # vmap makes gather of index_select, which keeps for its gradient what later steps write to.
     "levi_civita": HELPERS["levi_civita"].replace(
@@ -157,9 +219,11 @@ def kernel(plan: Plan) -> str:
     """The source of ``apply(x, weight[, bias], n) -> y``, with the constants and helpers it uses.
 
     It needs ``torch`` and ``Tensor`` in scope, and ``itertools`` where the plan has Levi-Civita
-    symbols. x has shape (*batch, n, ..., n, in_channels).
+    symbols. x has shape (*batch, n, ..., n, in_channels). For a family such as S() it takes ``ratio``
+    too, as :func:`ragged_kernel` does, or None.
     """
-    emitter = Emitter(plan)
+    left = [kind for kind, size in enumerate(network_sizes(plan.group.n)) if size is None]
+    emitter = Emitter(plan, ragged=left[0] if len(left) == 1 else None, lean=True)
     return emitter.text([emitter.apply()])
 
 
@@ -197,6 +261,10 @@ class Emitter:
     ragged: int | None = None
     """The type of axes of which each input has fewer entries than there are, if one has: means over
     them are multiplied by the argument ``ratio``, of the shape of the batch, once for each."""
+    lean: bool = False
+    """Whether helpers do no more than the steps need, for a file that people read."""
+    asked: set[str] = field(default_factory=set)
+    """What the steps ask of helpers that have shorter forms: see ``PLAIN``."""
     tables: dict[str, str] = field(default_factory=dict)
     """Constants by the expression that makes them."""
     helpers: set[str] = field(default_factory=set)
@@ -216,9 +284,18 @@ class Emitter:
             constants = "\n".join(_constant(name, made) for made, name in self.tables.items())
             parts.append(constants.replace("# fmt: on\n# fmt: off\n", ""))
         known = BATCHED if self.batched else HELPERS
-        helpers = [text.rstrip() for name, text in known.items() if name in self.helpers]
+        helpers = [
+            self._helper(text).rstrip() for name, text in known.items() if name in self.helpers
+        ]
         parts = [*helpers, *parts, *functions]
         return "\n\n\n".join(parts) + "\n"
+
+    def _helper(self, text: str) -> str:
+        """A helper without what no step asks for, where that is wanted."""
+        for ask, whole, plain in PLAIN:
+            if self.lean and ask not in self.asked:
+                text = text.replace(whole, plain)
+        return text
 
     def functions(self) -> list[str]:
         """The function that applies the plan, and the three that give gradients."""
@@ -238,21 +315,22 @@ class Emitter:
         if plan.bias_basis is not None and written and not self.optional:
             # Elsewhere autograd.py sees to it.
             body += [
-                "if bias.requires_grad and not weight.requires_grad:",
-                "    # The bias is added in place to what the weight gives, which has to depend on it.",
+                "if not weight.requires_grad:",
+                "    # What is added in place to what a frozen weight gives may need a gradient.",
                 "    weight = weight + bias[:0].sum()",
             ]
         if plan.bias_basis is not None and any(sign != 1 for sign in plan.bias_signs):
-            signs = self._table("SIGNS", _tensor([[sign] for sign in plan.bias_signs]))
-            body += self._with_bias(f"bias = bias * {signs}.to(bias)")
+            signs = self._table("SIGNS", _tensor(list(plan.bias_signs)))
+            body += self._with_bias(f"bias = bias * {signs}.to(bias)[:, None]")
         body += self._body(plan.steps, plan.words(), "weight", plan.result)
         result = self._owned(plan.steps, plan.result)
         bias = "" if plan.bias_basis is None else " bias: Tensor,"
         if self.optional:
             bias = " bias: Tensor | None,"
-        ratio = "" if self.ragged is None else ", ratio: Tensor"
+        ratio = "" if self.ragged is None else ", ratio: Tensor | None = None"
+        arguments = f"x: Tensor, weight: Tensor,{bias} n: {self._n}{ratio}"
         head = [
-            f"def apply(x: Tensor, weight: Tensor,{bias} n: {self._n}{ratio}) -> Tensor:",
+            *signature("apply", arguments, "Tensor"),
             f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""',
         ]
         return self._function(head, "x", len(plan.inputs), body, result)
@@ -276,16 +354,7 @@ class Emitter:
             (True, False): "Tensor",
             (False, True): "tuple[Tensor, Tensor | None]",
         }[of_input, of_parameters]
-        signature = f"def {name}({', '.join(arguments)}, g: Tensor, n: {self._n}) -> {returned}:"
-        head = (
-            [signature]
-            if len(signature) <= WIDTH
-            else [
-                f"def {name}(",
-                f"    {', '.join(arguments)}, g: Tensor, n: {self._n}",
-                f") -> {returned}:",
-            ]
-        )
+        head = signature(name, f"{', '.join(arguments)}, g: Tensor, n: {self._n}", returned)
         return self._function(head, "g", len(plan.outputs), body, ", ".join(results))
 
     @property
@@ -305,8 +374,8 @@ class Emitter:
         """Scale the rows of the weight, and add one of zeros, where the steps need that."""
         made = weight
         if any(scale != 1 for scale in self.plan.scales):
-            table = self._table("SCALES", _floats([[[float(scale)]] for scale in self.plan.scales]))
-            made = f"{made} * {table}.to(weight)"
+            table = self._table("SCALES", _floats([float(scale) for scale in self.plan.scales]))
+            made = f"{made} * {table}.to(weight)[:, None, None]"
         mixes = [step for step in steps if isinstance(step, Mix)]
         if any(ABSENT in row for step in mixes for row in step.rows):
             if made != weight:
@@ -389,9 +458,12 @@ class Emitter:
             outs, features = len(step.outs), len(step.features)
             yield f"# {outs} results of order {order}, each from {features} features"
             return
-        for line in describe(step, known, self.plan):
+        diagram = drawing(step)
+        variables = {name: self._variable(name) for name in known}
+        words = {variables[name]: word for name, word in known.items()}
+        for line in describe(replaced(step, variables), words, self.plan):
             # Of an embedding, "y1 = y0 with y0[ij] += ...", only what it writes is said.
-            line = line.split(" with ")[-1]
+            line = f"{diagram}: {line.split(' with ')[-1]}" if diagram else line
             yield from textwrap.wrap(
                 line, WIDTH - 4, initial_indent="# ", subsequent_indent="#     "
             )
@@ -414,7 +486,7 @@ class Emitter:
                 yield self._levi_civita(step, known)
             case Mix(features=()):
                 for out, row in zip(step.outs, step.bias_rows, strict=True):
-                    yield from self._blank(out, "x", f"(*batch, {self.plan.out_channels})")
+                    yield from self._blank(out, "x", "(*batch, weight.shape[1])")
                     yield from self._with_bias(f"{out} = {out} + bias[{row}]")
             case Mix():
                 yield from self._mix(step, weight)
@@ -465,15 +537,16 @@ class Emitter:
         new = [i for i, index in enumerate(step.keep) if index in step.legs]
         legs = {index: place for place, index in enumerate(step.legs)}
         arguments = [
-            repr(tuple(range(len(step.legs)))),
             repr(tuple(legs[step.labels[i]] for i in old)),
             repr(tuple(legs[step.keep[i]] for i in new)),
         ]
         size = len(step.legs)
         table = self._table("SYMBOL", f"levi_civita({size}, {', '.join(arguments)})")
         # Other axes stay in their order: in lowering both sides list them in the same one.
-        before = repr(tuple(i - len(step.labels) - 1 for i in old))
-        after = repr(tuple(i - len(step.keep) - 1 for i in new))
+        before = tuple(i - len(step.labels) - 1 for i in old)
+        after = tuple(i - len(step.keep) - 1 for i in new)
+        if len(new) > 1:
+            self.asked.add("filled terms")
         source = self._variable(step.source)
         return f"{step.out} = signed({source}, {table}, {before}, {after}, {size})"
 
@@ -498,13 +571,15 @@ class Emitter:
                 yield f"{out} += {self._permuted(product, permutation)}"
         else:
             self.helpers.add("matrix")
+            self.asked.add("one feature" if len(step.features) == 1 else "many features")
+            self.asked.add("one result" if len(step.outs) == 1 else "many results")
             rows = self._table("ROWS", _tensor([list(row) for row in step.rows]))
             outs = ", ".join(step.outs) if len(step.outs) > 1 else f"({step.outs[0]},)"
             features = [self._read(name, permutation) for name, permutation in step.features]
             if len(outs) > WIDTH - 12:
                 yield from ("(", *(f"    {out}," for out in step.outs))
                 outs = ")"
-            yield from _call(f"{outs} = mix", [weight, rows, *features])
+            yield from call(f"{outs} = mix", [weight, rows, *features])
         for out, added in zip(step.outs, step.bias_rows, strict=bool(step.bias_rows)):
             if added != ABSENT:
                 yield from self._with_bias(f"{out} = {out} + bias[{added}]")
@@ -600,15 +675,15 @@ class Emitter:
                 table = self._table("PLACES", _tensor(order))
                 yield f"of_weight = {every}[{table}.to(g.device)]"
             if any(scale != 1 for scale in plan.scales):
-                scales = self._table("SCALES", _floats([[[float(s)]] for s in plan.scales]))
-                yield f"of_weight = of_weight * {scales}.to(of_weight)"
+                scales = self._table("SCALES", _floats([float(scale) for scale in plan.scales]))
+                yield f"of_weight = of_weight * {scales}.to(of_weight)[:, None, None]"
         if plan.bias_basis is None:
             yield "of_bias = None"
         else:
             yield f"of_bias = torch.stack({_list([f'b{row}' for row in range(len(plan.bias_signs))])})"
             if any(sign != 1 for sign in plan.bias_signs):
-                signs = self._table("SIGNS", _tensor([[sign] for sign in plan.bias_signs]))
-                yield f"of_bias = of_bias * {signs}.to(of_bias)"
+                signs = self._table("SIGNS", _tensor(list(plan.bias_signs)))
+                yield f"of_bias = of_bias * {signs}.to(of_bias)[:, None]"
 
     def _diagonal(self, name: str, labels: tuple[int, ...]) -> str:
         """The view of a tensor on which axes of equal label have equal indices."""
@@ -628,6 +703,18 @@ class Emitter:
             return name
         self.helpers.add("permuted")
         return f"permuted({name}, {', '.join(map(str, permutation))})"
+
+
+def drawing(step: Step) -> str:
+    """The diagram that a step applies, as text; empty for steps that have none of their own."""
+    match step:
+        case Contract():
+            return drawn(step.keep, step.labels, step.forms)
+        case Embed():
+            return drawn(step.labels, step.keep, step.forms)
+        case LeviCivita():
+            return drawn(step.keep, step.labels, legs=step.legs)
+    return ""
 
 
 def _width(labels: tuple[int, ...]) -> int:
@@ -656,14 +743,23 @@ def _constant(name: str, made: str) -> str:
         return line
     head, inner, tail = re.fullmatch(r"(torch\.tensor\(\[)(.*)(\].*\))", made).groups()  # type: ignore[union-attr]
     rows = inner.replace("], [", "],\n[").split("\n")
+    indent = "     " if rows[0].startswith("[") else "    "
     lines = [
         line
         for row in rows
         for line in textwrap.wrap(
-            f"{row.rstrip(',')},", WIDTH, initial_indent="    ", subsequent_indent="     "
+            f"{row.rstrip(',')},", WIDTH, initial_indent="    ", subsequent_indent=indent
         )
     ]
     return "\n".join(["# fmt: off", f"{name} = {head}", *lines, tail, "# fmt: on"])
+
+
+def signature(name: str, arguments: str, returned: str) -> list[str]:
+    """The head of a function, broken over lines as code formatters do."""
+    line = f"def {name}({arguments}) -> {returned}:"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"def {name}(", f"    {arguments}", f") -> {returned}:"]
 
 
 def _tuple(items: list[str]) -> str:
@@ -682,7 +778,7 @@ def _floats(values: object) -> str:
     return f"torch.tensor({values}, dtype=torch.float64)"
 
 
-def _call(function: str, arguments: list[str]) -> list[str]:
+def call(function: str, arguments: list[str]) -> list[str]:
     """A call, broken over lines as code formatters do; it stands four columns in."""
     inline = ", ".join(arguments)
     if 4 + len(function) + len(inline) + 2 <= WIDTH:

@@ -1,9 +1,9 @@
 """Linear layer that commutes with S(34), from order 2 to 1.
 
 Input (*batch, 34, 34, 1), output (*batch, 34, 8): channels last. The output is the sum over the
-DIAGRAMS below of the diagram applied to the input, its channels multiplied by the row of the
-weight with the same number, plus a bias made the same way. The 5 diagrams are a basis of
-Hom(S(34), 2, 1): every linear map that commutes with the group is such a sum, in exactly one way.
+DIAGRAMS below of the matrix of the diagram applied to the input, its channels multiplied by the
+row of the weight with the same number, plus a bias. The 5 diagrams are a basis of Hom(S(34), 2,
+1): every linear map that commutes with the group is such a sum, in exactly one way.
 
 S34Linear2To1() needs no arguments. Its parameters have the layout of tannaka's own layer, so state
 dicts move between the two. Run this file to check it against a dense reference.
@@ -13,7 +13,8 @@ Written by tannaka 0.1.0; needs only torch.
 
 from __future__ import annotations
 
-import math
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -22,16 +23,17 @@ from torch import Tensor, nn
 N, ORDER_IN, ORDER_OUT, C_IN, C_OUT = 34, 2, 1, 1, 8
 BASIS = "tannaka 1: order 2 -> 1, 5 + 1 diagrams, reduce=mean, sha256 a312fd533f7dbf34"
 
+Diagram = tuple[int, ...]
 # Row i of the weight multiplies diagram i: the block of each output, then of each input.
-DIAGRAMS: tuple[tuple[int, ...], ...] = (
-    (0, 0, 0),  # y[i] += W0 x[ii]
-    (0, 0, 1),  # y[i] += W1 mean over j of x[ij]
-    (0, 1, 0),  # y[i] += W2 mean over j of x[ji]
-    (0, 1, 1),  # y[i] += W3 mean over j of x[jj]
-    (0, 1, 2),  # y[i] += W4 mean over jk of x[jk]
+DIAGRAMS: tuple[Diagram, ...] = (
+    (0, 0, 0),  # 0 1 2: y[i] += W0 x[ii]
+    (0, 0, 1),  # 0 1 | 2: y[i] += W1 mean over j of x[ij]
+    (0, 1, 0),  # 0 2 | 1: y[i] += W2 mean over j of x[ji]
+    (0, 1, 1),  # 0 | 1 2: y[i] += W3 mean over j of x[jj]
+    (0, 1, 2),  # 0 | 1 | 2: y[i] += W4 mean over jk of x[jk]
 )
 # The same for the bias: diagrams without inputs.
-BIAS_DIAGRAMS: tuple[tuple[int, ...], ...] = ((0,),)  # y[i] += b0
+BIAS_DIAGRAMS: tuple[Diagram, ...] = ((0,),)  # 0: y[i] += b0
 
 
 def diagonal(x: Tensor, a: int, b: int) -> Tensor:
@@ -48,12 +50,9 @@ def matrix(weight: Tensor, rows: Tensor) -> Tensor:
 
 def mix(weight: Tensor, rows: Tensor, *features: Tensor) -> list[Tensor]:
     """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
-    every = torch.cat(features, dim=-1) if len(features) > 1 else features[0].contiguous()
+    every = torch.cat(features, dim=-1)
     mixed = every @ matrix(weight, rows)
-    if len(rows) == 1:
-        return [mixed]
-    c_out = weight.shape[1]
-    return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
+    return [mixed]
 
 
 ROWS_0 = torch.tensor([[0, 1, 2]])
@@ -62,18 +61,18 @@ ROWS_1 = torch.tensor([[3, 4]])
 
 def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     """Apply the layer to x of shape (*batch, n, n, in_channels)."""
-    if bias.requires_grad and not weight.requires_grad:
-        # The bias is added in place to what the weight gives, which has to depend on it.
+    if not weight.requires_grad:
+        # What is added in place to what a frozen weight gives may need a gradient.
         weight = weight + bias[:0].sum()
-    # c0[i] = x[ii]
+    # 0 1 2: c0[i] = x[ii]
     c0 = diagonal(x, -3, -2)
-    # c1[i] = mean over j of x[ij]
+    # 0 1 | 2: c1[i] = mean over j of x[ij]
     c1 = x.mean(-2)
-    # c2[j] = mean over i of x[ij]
+    # 0 2 | 1: c2[j] = mean over i of x[ij]
     c2 = x.mean(-3)
-    # c3[] = mean over i of c0[i]
+    # 0: c3[] = mean over i of c0[i]
     c3 = c0.mean(-2)
-    # c4[] = mean over i of c1[i]
+    # 0: c4[] = mean over i of c1[i]
     c4 = c1.mean(-2)
     # m0[i] = W0 c0[i] + W1 c1[i] + W2 c2[i]
     (m0,) = mix(weight, ROWS_0, c0, c1, c2)
@@ -81,7 +80,7 @@ def apply(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     # m1[] = W3 c3[] + W4 c4[] + b0
     (m1,) = mix(weight, ROWS_1, c3, c4)
     m1 = m1 + bias[0]
-    # m0[i] += m1[]
+    # 0: m0[i] += m1[]
     m0.add_(m1[..., None, :])
     return m0
 
@@ -92,8 +91,8 @@ class S34Linear2To1(nn.Module):
     Parameters: weight of shape (5, 8, 1), bias of shape (1, 8).
     """
 
-    group, in_order, out_order = f"S({N})", ORDER_IN, ORDER_OUT
-    in_channels, out_channels = C_IN, C_OUT
+    group = "S(34)"
+    in_order, out_order, in_channels, out_channels = ORDER_IN, ORDER_OUT, C_IN, C_OUT
 
     def __init__(
         self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
@@ -111,11 +110,12 @@ class S34Linear2To1(nn.Module):
         nn.init.zeros_(self.bias)
 
     def extra_repr(self) -> str:
-        return f"{self.group}, order {ORDER_IN} -> {ORDER_OUT}, channels {C_IN} -> {C_OUT}"
+        """What stands between the parentheses of the layer's ``repr``."""
+        return f"{self.group}, {self.in_order} -> {self.out_order}, channels {C_IN} -> {C_OUT}"
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (*batch, 34, 34, 1) to (*batch, 34, 8)."""
-        expected = (N,) * ORDER_IN + (C_IN,)
+        expected = (*(N,) * ORDER_IN, C_IN)
         if tuple(x.shape[-ORDER_IN - 1 :]) != expected:
             raise ValueError(
                 f"expected an input of shape (*batch, {', '.join(map(str, expected))}), "
@@ -134,6 +134,10 @@ class S34Linear2To1(nn.Module):
         """Nothing to set: the basis was compared before any parameter was read."""
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        for key in (prefix + name for name in ("weight", "bias", "_extra_state")):
+            value: Any = state_dict.get(key)
+            if hasattr(value, "__array__") and not isinstance(value, Tensor):
+                state_dict[key] = torch.tensor(value.__array__())  # of another library
         ours = self.get_extra_state()
         theirs = state_dict.get(prefix + "_extra_state", ours)
         readable = isinstance(theirs, Tensor) and not theirs.is_meta
@@ -142,33 +146,37 @@ class S34Linear2To1(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-# The self-check, from the definition: dense, slow, and sharing only the tables of diagrams.
+# The self-check, from the definition: slow, and sharing only the tables above.
 
 
-def dense(labels: tuple[int, ...], n: int) -> Tensor:
-    """A diagram as a tensor with an axis for each vertex: 1 where the indices of blocks agree."""
-    entries = torch.ones((n,) * len(labels), dtype=torch.float64)
-    for vertex, label in enumerate(labels):
-        first = labels.index(label)
-        if first != vertex:
-            here, there = (
-                torch.arange(n).reshape([n if axis == v else 1 for axis in range(len(labels))])
-                for v in (vertex, first)
-            )
-            entries = entries * (here == there)
-    return entries
+def entries(labels: Diagram, n: int) -> Iterator[tuple[tuple[int, ...], int]]:
+    """The terms of a diagram: the index of each vertex, and what stands at this entry.
+
+    Vertices of one block have one index, and every index takes every value.
+    """
+    for values in itertools.product(range(n), repeat=len(set(labels))):
+        yield tuple(values[label] for label in labels), 1
+
+
+def dense(labels: Diagram, n: int) -> Tensor:
+    """The matrix of a diagram, a row for each index of the output."""
+    matrix = torch.zeros((n,) * len(labels), dtype=torch.float64)
+    for indices, value in entries(labels, n):
+        matrix[indices] += value
+    return matrix.reshape(n**ORDER_OUT, -1)
 
 
 def reference(x: Tensor, weight: Tensor, bias: Tensor, n: int) -> Tensor:
     """The layer by its definition, for x with one batch axis."""
-    y = x.new_zeros(len(x), n**ORDER_OUT, weight.shape[1])
-    for labels, w in zip(DIAGRAMS, weight, strict=True):
-        # The mean: divide by the number of terms that the diagram sums.
-        terms = n ** len(set(labels[ORDER_OUT:]) - set(labels[:ORDER_OUT]))
-        matrix = dense(labels, n).reshape(n**ORDER_OUT, n**ORDER_IN) / terms
-        y += torch.einsum("pq,bqi,oi->bpo", matrix, x.reshape(len(x), n**ORDER_IN, -1), w)
-    for labels, b in zip(BIAS_DIAGRAMS, bias, strict=True):
-        y += torch.einsum("p,o->po", dense(labels, n).reshape(-1), b)
+    flat = x.reshape(len(x), n**ORDER_IN, -1)
+    y = torch.zeros((len(x), n**ORDER_OUT, weight.shape[1]), dtype=torch.float64)
+    for diagram, w in zip(DIAGRAMS, weight, strict=True):
+        matrix = dense(diagram, n)
+        # The mean: divide by the number of terms that an output sums.
+        matrix /= abs(matrix).sum(1).max()
+        y = y + torch.einsum("pq,bqi,oi->bpo", matrix, flat, w)
+    for diagram, b in zip(BIAS_DIAGRAMS, bias, strict=True):
+        y = y + dense(diagram, n) * b
     return y.reshape(len(x), *(n,) * ORDER_OUT, -1)
 
 
@@ -180,7 +188,8 @@ def random_element(n: int) -> Tensor:
 def act(g: Tensor, x: Tensor, order: int) -> Tensor:
     """Multiply each of the ``order`` axes between batch and channels by g."""
     for axis in range(1, order + 1):
-        x = (x.movedim(axis, -1) @ g.T).movedim(-1, axis)
+        x = x.movedim(axis, -1) @ g.T
+        x = x.movedim(-1, axis)
     return x
 
 
@@ -189,47 +198,52 @@ def check() -> None:
     torch.manual_seed(0)
 
     def compare(what: str, got: Tensor, want: Tensor) -> None:
-        error = float((got - want).detach().abs().max()) / max(float(want.abs().max()), 1e-300)
+        got, want = got.detach(), want.detach()
+        error = float((got - want).abs().max()) / max(float(want.abs().max()), 1e-300)
         print(f"{what}: relative error {error:.1e}")
         if got.shape != want.shape or not error < 1e-12:
             raise SystemExit(f"FAILED: {what}")
 
     def inputs(n: int) -> list[Tensor]:
         # Any channels do; unequal ones tell input from output.
-        shapes = [(2, *(n,) * ORDER_IN, 2), (len(DIAGRAMS), 3, 2), (len(BIAS_DIAGRAMS), 3)]
+        shapes = [(2, *(n,) * ORDER_IN, 4), (len(DIAGRAMS), 6, 4), (len(BIAS_DIAGRAMS), 6)]
         return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
 
     def gradients(y: Tensor, *leaves: Tensor) -> Tensor:
         total = y.square().sum() + sum(leaf.sum() for leaf in leaves)
-        return torch.cat([g.flatten() for g in torch.autograd.grad(total, leaves)])
+        found = torch.autograd.grad(total, leaves, retain_graph=True)
+        return torch.cat([gradient.flatten() for gradient in found])
 
     for n in (2, 3):
         x, weight, bias = inputs(n)
         got, want = apply(x, weight, bias, n), reference(x, weight, bias, n)
-        compare(f"agrees with the dense reference at n = {n}", got, want.detach())
+        compare(f"agrees with the dense reference at n = {n}", got, want)
         compare("and with its gradients", *(gradients(y, x, weight, bias) for y in (got, want)))
-        compare("without a batch axis", apply(x[0], weight, bias, n), want[0].detach())
-        compare("with two", apply(x[None], weight, bias, n)[0], want.detach())
-    # At the layer's own size, or as near to it as a quick check can go.
-    n = min(N, 200, math.floor(1e5 ** (1 / max(ORDER_IN, ORDER_OUT, 1))))
+        compare("without a batch axis", apply(x[0], weight, bias, n), want[0])
+        compare("with two", apply(x[None], weight, bias, n)[0], want)
+        # The kernel adds in place, which autograd takes only where it sees all arguments.
+        frozen = apply(x.detach(), weight.detach(), bias, n)
+        compare("the bias learns alone", *(gradients(y, bias) for y in (frozen, want)))
+    # At the layer's own size.
+    n = 34
     x, weight, bias = inputs(n)
     g = random_element(n)
     for _ in range(100):
-        g = random_element(n) if torch.allclose(g, torch.eye(n, dtype=g.dtype)) else g
+        g = random_element(n) if torch.allclose(g, torch.eye(len(g), dtype=g.dtype)) else g
     compare(
-        f"commutes with a random group element at n = {n}",
+        "commutes with a random group element",
         apply(act(g, x, ORDER_IN), weight, bias, n),
-        act(g, apply(x, weight, bias, n), ORDER_OUT).detach(),
+        act(g, apply(x, weight, bias, n), ORDER_OUT),
     )
-    layer, twin = S34Linear2To1(dtype=torch.float64), S34Linear2To1(dtype=torch.float64)
+    layer = S34Linear2To1(dtype=torch.float64)
+    twin = S34Linear2To1(dtype=torch.float64)
     for parameter in layer.parameters():
         nn.init.normal_(parameter)
     twin.load_state_dict(layer.state_dict())
-    if N ** max(ORDER_IN, ORDER_OUT) * max(C_IN, C_OUT) <= 10**7:
-        x = torch.randn((*(N,) * ORDER_IN, C_IN), dtype=torch.float64)
-        want = apply(x, layer.weight, layer.bias, N).detach()
-        compare("the module runs the same code", layer(x), want)
-        compare("state dicts carry the parameters", twin(x), want)
+    x = torch.randn((*(N,) * ORDER_IN, C_IN), dtype=torch.float64)
+    want = apply(x, layer.weight, layer.bias, N)
+    compare("the module runs the same code", layer(x), want)
+    compare("state dicts carry the parameters", twin(x), want)
     print(f"{layer} is what it says")
 
 
