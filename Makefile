@@ -8,7 +8,7 @@ endif
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint bench dimensions notebooks clean
+.PHONY: demo test test-gpu lint bench bench-gpu dimensions notebooks clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
@@ -16,6 +16,13 @@ demo: $(INSTALLED)
 # A process for each of up to four processors; each takes about 1 GB.
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+
+# What only a GPU can show; without one, each says so. TRITON_INTERPRET=0: tests set it to 1 otherwise.
+test-gpu: $(INSTALLED)
+	TRITON_INTERPRET=0 $(BIN)/python -m pytest tests/test_gpu.py
+
+bench-gpu: $(INSTALLED)
+	$(BIN)/python -m tannaka bench --gpu
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -402,13 +402,15 @@ def register(cls: G) -> G:
 def group(text: str | Group) -> Group:
     """Find a group by its name, as it prints; factors of a product stand with ``x`` between.
 
+    Parentheses may be left out, since shells want them quoted. ``S()`` and ``S(n)`` are the family.
+
     Raises ValueError for a name that is not understood, saying which groups there are.
 
     >>> from tannaka.category.orthogonal import O
     >>> group("O(3)") == O(3)
     True
-    >>> group("S(3) x O(2)")
-    S(3) x O(2)
+    >>> group("S(3) x O(2)"), group("S3xO2"), group("S()")
+    (S(3) x O(2), S(3) x O(2), S(n))
     """
     if isinstance(text, Group):
         return text
@@ -416,13 +418,16 @@ def group(text: str | Group) -> Group:
         raise TypeError(f"a group's name is text such as 'S(5)', got {text!r}")
     factors = []
     for name in re.split(r"\s*[x*\N{MULTIPLICATION SIGN}]\s*", text.strip()):
-        found = re.fullmatch(r"([A-Za-z]+)\s*\(\s*(-?\d+|n?)\s*\)", name)
-        family = found is not None and found[2] in ("", "n")
-        if found is None or found[1] not in GROUPS or (family and found[1] != "S"):
+        found = re.fullmatch(r"([A-Za-z]+)\s*(?:\(\s*(-?[0-9]+|n?)\s*\)|([0-9]+))", name)
+        kind = GROUPS.get(found[1]) if found else None
+        number = (found[3] or found[2]) if found else ""
+        family = number in ("", "n")
+        # Only where n has a default, none, is there a family.
+        if kind is None or (family and not hasattr(kind, "n")):
             known = ", ".join(f"{symbol}(n)" for symbol in sorted(GROUPS))
             raise ValueError(
                 f"no group is called {text!r}; the groups are {known}, n a number >= 1, "
                 "products such as S(3) x O(2), and the family S()"
             )
-        factors.append(GROUPS["S"]() if family else GROUPS[found[1]](int(found[2])))  # type: ignore[call-arg]
+        factors.append(kind(*([] if family else [int(number)])))
     return factors[0] if len(factors) == 1 else PRODUCTS[0](factors)

@@ -55,6 +55,25 @@ Of: TypeAlias = tuple[Kernels, Any]
 """The kernels of a plan, and the n that they run at."""
 
 
+def ready(x: Tensor, weight: Tensor, bias: Maybe) -> tuple[Tensor, Tensor, Maybe]:
+    """The arguments of a layer in one dtype: under autocast, the one it is set to."""
+    x, weight = matched(x, weight)
+    return x, weight, bias.to(x.dtype) if bias is not None and casting(x) else bias
+
+
+def matched(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in one dtype: under autocast, the one it is set to."""
+    if casting(x) and not x.dtype == weight.dtype == torch.float64:
+        dtype = torch.get_autocast_dtype(x.device.type)
+        return x.to(dtype), weight.to(dtype)
+    return x, weight
+
+
+def casting(x: Tensor) -> bool:
+    """Whether autocast is on where a tensor is."""
+    return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
+
+
 def layer(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
     """``Y(x, W)`` plus the bias, differentiable any number of times, and under ``torch.func``."""
     if torch.compiler.is_compiling():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,9 @@ from tannaka.category.groups import Group
 from tannaka.category.groups import group as find_group
 from tannaka.category.hom import Hom
 from tannaka.category.permutations import PermutationGroup
-from tannaka.category.product import Product
-from tannaka.category.symmetric import S
-from tannaka.codegen.build import load_module
 from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import natural
-from tannaka.diagrams.errors import EquivarianceError, SizeError, TannakaError
+from tannaka.diagrams.errors import EquivarianceError, SizeError
 
 TOLERANCE = {
     torch.float64: 1e-10,
@@ -32,8 +28,6 @@ TOLERANCE = {
     torch.bfloat16: 1e-1,
 }
 """The largest relative error that rounding alone is allowed to cause."""
-OPEN = 5
-"""The n at which a layer of a family is checked."""
 ROUNDING = {
     torch.float64: 1e-14,
     torch.float32: 5e-6,
@@ -62,6 +56,13 @@ class EquivarianceReport:
     """The group element of the worst sample: a matrix, or one for each factor of a product."""
     samples: int
     seed: int
+    sample: int
+    """The number of the worst sample: the same seed draws its element and its input again."""
+    shape: tuple[int, ...]
+    """The shape of the inputs, of standard normal entries."""
+    entry: tuple[int, ...]
+    """Where f(g x) and g f(x) differ most in the worst sample, and the two entries there."""
+    entries: tuple[float, float]
     control: float | None
     """The error of a spoiled twin of f, which must exceed the tolerance; None where every linear
     map V^k -> V^l commutes with the group, so that there is nothing to tell apart."""
@@ -128,47 +129,6 @@ def assert_equivariant(
     return report
 
 
-def check_file(path: Path) -> list[tuple[str, EquivarianceReport]]:
-    """Run a generated file and check each of its layers, in float64 and in float32.
-
-    Raises EquivarianceError at the first that fails, ValueError where the file does not run or
-    holds no layer that names its group and orders.
-    """
-    try:
-        file = load_module(path.read_text(encoding="utf-8"), path.stem)
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"{path} does not run: {type(error).__name__}: {error}") from error
-    layers = [
-        value
-        for value in vars(file).values()
-        if isinstance(value, type)
-        and issubclass(value, nn.Module)
-        and value.__module__ == file.__name__
-        and hasattr(value, "group")
-    ]
-    if not layers:
-        raise ValueError(f"{path} holds no layer that names its group and orders")
-    reports = []
-    for layer in layers:
-        for dtype in (torch.float64, torch.float32):
-            module = layer(dtype=dtype)
-            for parameter in module.parameters():
-                nn.init.normal_(parameter)  # so that a bias that starts at zero is tested too
-            hom = _hom(module, None, None, None)
-            member = _member(hom.group)
-            try:
-                report = assert_equivariant(
-                    module, member, hom.k, hom.l, allow_zero=hom.dimension == 0
-                )
-            except TannakaError:
-                raise
-            except Exception as error:
-                why = f"{type(error).__name__}: {error}"
-                raise ValueError(f"{layer.__name__} in {path} does not run: {why}") from error
-            reports.append((layer.__name__, report))
-    return reports
-
-
 def measure(
     f: Callable[[Tensor], Tensor],
     group: Group | str | None = None,
@@ -195,7 +155,7 @@ def measure(
             raise ValueError(f"there is no standard tolerance for {dtype!r}: name one")
         tolerance = TOLERANCE[dtype]
     samples = natural("samples", samples, least=1, what="a number of group elements")
-    channels = _in_channels(f) if in_channels is None else in_channels
+    channels = channels_of(f) if in_channels is None else in_channels
     channels = natural("in_channels", channels, least=1, what="a number of channels")
     if not isinstance(batch_shape, Sequence):
         raise TypeError(f"batch_shape must be a tuple of sizes such as (2,), got {batch_shape!r}")
@@ -215,7 +175,8 @@ def measure(
         return _output(y, hom, tuple(batch_shape))
 
     everything = hom.dimension == prod((*hom.group.shape(hom.k), *hom.group.shape(hom.l)))
-    worst, worst_element, control = -1.0, None, 0.0
+    worst, control = -1.0, 0.0
+    found: dict[str, Any] = {}
     for sample in range(samples):
         # Drawn in the dtype of f, so that rounding the input is not counted as an error of f.
         x = torch.from_numpy(rng.standard_normal(shape)).to(dtype).double().numpy()
@@ -227,7 +188,13 @@ def measure(
         wanted = hom.group.act(g, y, hom.l)
         error = float(np.abs(moved - wanted).max(initial=0)) / (size or 1.0)
         if error > worst:
-            worst, worst_element = error, g
+            worst = error
+            place = (
+                np.unravel_index(int(np.abs(moved - wanted).argmax()), y.shape) if y.size else ()
+            )
+            entries = (float(moved[place]), float(wanted[place])) if y.size else (0.0, 0.0)
+            entry = tuple(map(int, place))
+            found = {"element": g, "sample": sample, "entry": entry, "entries": entries}
         # The twin f + h, for a random linear map h of the size of f, which does not commute.
         h = _random_map(rng, hom, y.shape[-1], size or 1.0)
         twin, turned = h(hom.group.act(g, x, hom.k)), hom.group.act(g, h(x), hom.l)
@@ -245,10 +212,11 @@ def measure(
         error=worst,
         tolerance=tolerance,
         dtype=dtype,
-        element=worst_element,
         samples=samples,
         seed=seed,
         control=None if everything else control,
+        shape=shape,
+        **found,
     )
 
 
@@ -262,22 +230,23 @@ def _hom(f: object, group: Group | str | None, k: Any, l: Any) -> Hom:
             f"{type(f).__name__} does not say its group and orders: "
             "call assert_equivariant(f, group, k, l)"
         )
-    if isinstance(group, str):
-        # A generated layer names its group; what no name says, it has generators for.
-        listed = getattr(f, "generators", None)
-        points = getattr(f, "points", None)
-        group = find_group(group) if listed is None else PermutationGroup(listed, points)
-    return Hom(group, k, l)
+    return Hom(group_of(f, group), k, l)
 
 
-def _member(group: Group) -> Group:
-    """A group with every n that is left open made 5: what holds for a family holds for it."""
-    factors = group.factors if isinstance(group, Product) else (group,)
-    closed = [one.at(OPEN) if isinstance(one, S) and one.open else one for one in factors]
-    return Product(tuple(closed)) if isinstance(group, Product) else closed[0]  # type: ignore[arg-type]
+def group_of(f: object, group: Group | str) -> Group:
+    """The group that a function says it commutes with.
+
+    A generated layer names it; of a group that no name tells, it has the generators.
+    """
+    if isinstance(group, Group):
+        return group
+    generators = getattr(f, "generators", None)
+    if generators is None:
+        return find_group(group)
+    return PermutationGroup(generators, getattr(f, "points", None))
 
 
-def _in_channels(f: object) -> int:
+def channels_of(f: object) -> int:
     """The channels that f takes: its own, else those of its first submodule that names them."""
     for module in f.modules() if isinstance(f, nn.Module) else (f,):
         for name in ("in_channels", "in_features"):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import embedding, embedding_bag
 
+from tannaka.codegen.autograd import matched
 from tannaka.codegen.build import outside_modes
 from tannaka.codegen.graph_plan import GraphPlan, Join, Row
 from tannaka.codegen.matrix_plans import DensePlan, IsotypicPlan
@@ -396,19 +397,6 @@ def split(y: Tensor, shape: tuple[int, ...]) -> Tensor:
     """
     found: Tensor = torch.ops.aten._unsafe_view.default(y, shape)
     return found
-
-
-def matched(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Both in one dtype: under autocast, the one it is set to."""
-    if casting(x) and not x.dtype == weight.dtype == torch.float64:
-        dtype = torch.get_autocast_dtype(x.device.type)
-        return x.to(dtype), weight.to(dtype)
-    return x, weight
-
-
-def casting(x: Tensor) -> bool:
-    """Whether autocast is on where a tensor is."""
-    return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
 
 
 def _biased(plan: OrbitPlan | GraphPlan) -> Callable[[Tensor, Sequence[Tensor]], Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from tannaka.category import functor
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
-from tannaka.codegen.autograd import Kernels, layer, seeing
+from tannaka.codegen.autograd import Kernels, casting, layer, matched, ready, seeing
 from tannaka.codegen.backends import backend as find_backend
-from tannaka.codegen.backends import einsum
+from tannaka.codegen.backends import einsum, triton
 from tannaka.codegen.build import build
 from tannaka.codegen.choose import (
     MOST,
@@ -30,7 +30,7 @@ from tannaka.codegen.choose import (
     plan_layer,
     schedule,
 )
-from tannaka.codegen.execute import casting, kernel, matched
+from tannaka.codegen.execute import kernel
 from tannaka.codegen.explain import SHOWN, Explanation, explanation
 from tannaka.codegen.network import sizes as network_sizes
 from tannaka.codegen.network import word
@@ -190,10 +190,9 @@ class EquivariantLinear(nn.Module):
         """The function that applies a plan, from the text that a backend writes where one does."""
         if not isinstance(plan, Plan):
             return kernel(plan)
-        left = [kind for kind, size in enumerate(network_sizes(self.group.n)) if size is None]
-        if len(left) == 1:
-            self._apply_ragged = build(einsum.ragged_kernel(plan, left[0])).apply
         backend = find_backend(self.backend)
+        left = [kind for kind, size in enumerate(network_sizes(self.group.n)) if size is None]
+        self._apply_ragged = _ragged(backend, plan, left[0]) if len(left) == 1 else None
         self.source = backend(plan)
         under_vmap = None
         if backend is einsum.kernels:
@@ -320,14 +319,14 @@ class EquivariantLinear(nn.Module):
 
     def _masked(self, x: Tensor, mask: Tensor, sizes: tuple[int, ...]) -> Tensor:
         """Apply the layer to padded inputs: to zeros there, with means over what is real."""
-        if self.backend not in ("auto", "einsum"):
-            raise BackendError(
-                f"a mask takes backend='einsum', this layer has {self.backend!r}: make it with the "
-                "other, or take inputs of one size at a time; weights are the same"
-            )
         left = [kind for kind, size in enumerate(network_sizes(self.group.n)) if size is None]
         if len(left) != 1:
             raise ValueError(f"a mask is of one family's points; {self.group} has {len(left)}")
+        if self._apply_ragged is None:
+            raise BackendError(
+                f"a mask takes backend='einsum' or 'triton', this layer has {self.backend!r}: make "
+                "it with one of those, or take inputs of one size at a time; weights are the same"
+            )
         (kind,) = left
         inputs, outputs = word(self.in_order), word(self.out_order)
         batch = x.shape[: x.ndim - 1 - len(inputs)]
@@ -493,6 +492,26 @@ def _real(mask: Tensor, types: tuple[int, ...], kind: int) -> Tensor:
     return found
 
 
+def _ragged(backend: Callable[[Plan], str], plan: Plan, kind: int) -> Callable[..., Tensor] | None:
+    """What applies a plan to (x, weight, bias, n, ratio); None where the backend has no masks."""
+    if backend is einsum.kernels:
+        made: Callable[..., Tensor] = build(einsum.ragged_kernel(plan, kind)).apply
+        return made
+    if backend is not triton.kernels:
+        return None
+    written = cache(lambda: _kernels(triton.ragged_kernels(plan, kind)))
+
+    def apply(x: Tensor, weight: Tensor, bias: Tensor | None, n: Any, ratio: Tensor) -> Tensor:
+        if torch._C._functorch.is_batchedtensor(ratio):
+            raise BackendError(
+                "backend 'triton' takes no masks under vmap: make them part of the batch, or take "
+                "backend='einsum'"
+            )
+        return layer((written(), (n, ratio)), x, weight, bias)
+
+    return apply
+
+
 def _kernels(source: str, under_vmap: Callable[[], Kernels] | None = None) -> Kernels:
     """The functions of source text that a backend has written."""
     built = build(source)
@@ -507,11 +526,7 @@ def _kernels(source: str, under_vmap: Callable[[], Kernels] | None = None) -> Ke
 def _run(kernels: Kernels, x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
     """Apply a factored plan, in the dtype that autocast is set to."""
     *bias, n = rest
-    x, weight = matched(x, weight)
-    vector = bias[0] if bias else None
-    if vector is not None and vector.dtype != x.dtype:
-        vector = vector.to(x.dtype)
-    return layer((kernels, n), x, weight, vector)
+    return layer((kernels, n), *ready(x, weight, bias[0] if bias else None))
 
 
 def _text(state: Any) -> str | None:

@@ -61,14 +61,6 @@ def compiled(source: str, dom: int, cod: int, rows: int, bias_rows: int) -> Kern
     return Kernel(source, dom, cod, rows, bias_rows).kernels()
 
 
-def ready(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The arguments in the dtype that autocast is set to."""
-    if x.device.type != "cpu" or not torch.is_autocast_enabled("cpu") or x.dtype == torch.float64:
-        return x, weight, bias
-    dtype = torch.get_autocast_dtype("cpu")
-    return x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
-
-
 def extension_builder() -> Any:
     """The module of PyTorch that builds extensions; it is slow to import, and wants setuptools."""
     try:

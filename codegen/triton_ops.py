@@ -25,7 +25,25 @@ NAMESPACE = "tannaka_triton"
 FUNCTIONS = ("apply", "gradients", "input_gradient", "weight_gradient")
 
 
-def check() -> None:
+@dataclass(frozen=True)
+class Sizes:
+    """What the shapes of results follow from: the types of axes of input and output, and rows."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    rows: int
+    bias_rows: int
+    ragged: bool = False
+    """Whether the functions take a ratio after n, for masks."""
+
+    def batch(self, name: str, tensors: Sequence[Any]) -> tuple[int, ...]:
+        """The shape of the batch, from the input of a function, or the gradient of its output."""
+        one, axes = (tensors[0], self.inputs) if name == "apply" else (tensors[-1], self.outputs)
+        shape: tuple[int, ...] = one.shape[: one.ndim - 1 - len(axes)]
+        return shape
+
+
+def require_gpu() -> None:
     """Raise BackendError where no kernel could run."""
     try:
         import_module("triton")
@@ -52,22 +70,19 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Size
 
     ``digest``, of their text, tells their operators from those of others.
     """
-    known, simulated = getattr(torch.ops, NAMESPACE), interpreted()
+    known = getattr(torch.ops, NAMESPACE)
+    functions = [_on_gpu(function) for function in functions]
     operators = {name: f"{name}_{digest}" for name in FUNCTIONS}
 
     def run(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         *tensors, n = arguments
-        first = tensors[0]
-        if not simulated and first.device.type not in ("cuda", "meta"):
-            raise BackendError(
-                f"backend 'triton' runs on the GPU, the input is on {first.device}: move it there, "
-                "or take backend='einsum'"
-            )
-        # Fake tensors and their like have no numbers for a kernel to read.
-        if type(first) in (Tensor, Parameter) and not torch.compiler.is_compiling():
-            return function(*tensors, n)
+        n, *ratio = n if sizes.ragged else (n,)
+        # Under vmap the batch has an axis more, which the mask does not have.
+        ratio = [one.expand(sizes.batch(name, tensors)) for one in ratio]
+        if _has_numbers(tensors[0]) and not torch.compiler.is_compiling():
+            return function(*tensors, n, *ratio)
         each = list(n) if isinstance(n, tuple) else [n]
-        found = getattr(known, operators[name]).default(*tensors, each)
+        found = getattr(known, operators[name]).default(*tensors, each, *(ratio or [None]))
         return _without_empty_bias(found, bool(sizes.bias_rows))
 
     made: dict[str, Any] = {
@@ -81,14 +96,38 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Size
     return kernels
 
 
+def _has_numbers(x: Tensor) -> bool:
+    """Whether a kernel can read x: not so on the meta device, for fake tensors and their like."""
+    return type(x) in (Tensor, Parameter) and x.device.type != "meta"
+
+
+def _on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that refuses tensors which its kernels cannot read."""
+    if interpreted():
+        return function
+
+    def run(*arguments: Any) -> Any:
+        first = arguments[0]
+        if _has_numbers(first) and first.device.type != "cuda":
+            raise BackendError(
+                f"backend 'triton' runs on the GPU, the input is on {first.device}: move it there, "
+                "or take backend='einsum'"
+            )
+        return function(*arguments)
+
+    return run
+
+
 def _without_empty_bias(found: Any, biased: bool) -> Any:
     if isinstance(found, tuple | list) and not biased:
         return (*found[:-1], None)
     return found
 
 
-def _n(sizes: Sequence[int]) -> Any:
-    return sizes[0] if len(sizes) == 1 else tuple(sizes)
+def _n(sizes: Sequence[int], ratio: Tensor | None) -> tuple[Any, ...]:
+    """What functions take after their tensors: n, and with a mask the ratio."""
+    n = sizes[0] if len(sizes) == 1 else tuple(sizes)
+    return (n,) if ratio is None else (n, ratio)
 
 
 def _filled(found: tuple[Any, ...]) -> Any:
@@ -106,30 +145,38 @@ def _register(
     # The operator's type is read off its signature.
     if name == "apply":
 
-        def operator(x: Tensor, weight: Tensor, bias: Tensor | None, n: Sequence[int]) -> Tensor:
-            found: Tensor = function(x, weight, bias, _n(n))
+        def operator(
+            x: Tensor,
+            weight: Tensor,
+            bias: Tensor | None,
+            n: Sequence[int],
+            ratio: Tensor | None,
+        ) -> Tensor:
+            found: Tensor = function(x, weight, bias, *_n(n, ratio))
             return found
 
     elif name == "gradients":
 
         def operator(  # type: ignore[misc]
-            x: Tensor, weight: Tensor, g: Tensor, n: Sequence[int]
+            x: Tensor, weight: Tensor, g: Tensor, n: Sequence[int], ratio: Tensor | None
         ) -> tuple[Tensor, Tensor, Tensor]:
-            found: tuple[Tensor, Tensor, Tensor] = _filled(function(x, weight, g, _n(n)))
+            found: tuple[Tensor, Tensor, Tensor] = _filled(function(x, weight, g, *_n(n, ratio)))
             return found
 
     elif name == "input_gradient":
 
-        def operator(weight: Tensor, g: Tensor, n: Sequence[int]) -> Tensor:  # type: ignore[misc]
-            found: Tensor = function(weight, g, _n(n))
+        def operator(  # type: ignore[misc]
+            weight: Tensor, g: Tensor, n: Sequence[int], ratio: Tensor | None
+        ) -> Tensor:
+            found: Tensor = function(weight, g, *_n(n, ratio))
             return found
 
     else:
 
         def operator(  # type: ignore[misc]
-            x: Tensor, g: Tensor, n: Sequence[int]
+            x: Tensor, g: Tensor, n: Sequence[int], ratio: Tensor | None
         ) -> tuple[Tensor, Tensor]:
-            found: tuple[Tensor, Tensor] = _filled(function(x, g, _n(n)))
+            found: tuple[Tensor, Tensor] = _filled(function(x, g, *_n(n, ratio)))
             return found
 
     operator.__annotations__ = {
@@ -141,35 +188,26 @@ def _register(
     rules: Any = DIFFERENTIABLE[name]
 
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        *tensors, n = inputs
-        rules.setup_context(ctx, (*tensors, (kernels, _n(n))), output)
+        *tensors, n, ratio = inputs
+        each = _n(n, ratio)
+        rules.setup_context(ctx, (*tensors, (kernels, each if sizes.ragged else each[0])), output)
 
     def backward(ctx: Any, *grads: Any) -> Any:
-        return rules.backward(ctx, *grads)
+        return *rules.backward(ctx, *grads), None
 
     made.register_autograd(backward, setup_context=setup_context)
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """What the shapes of results follow from: the types of axes of input and output, and rows."""
-
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    rows: int
-    bias_rows: int
-
-
 def _shapes(name: str, known: Sizes, *arguments: Any) -> Any:
     """Results without numbers."""
-    *tensors, n = arguments
+    *tensors, n, _ = arguments
     if name == "apply":
         x, weight, _ = tensors
-        batch = x.shape[: x.ndim - 1 - len(known.inputs)]
+        batch = known.batch(name, tensors)
         return x.new_empty((*batch, *(n[kind] for kind in known.outputs), weight.shape[1]))
     if name == "input_gradient":
         weight, g = tensors
-        batch = g.shape[: g.ndim - 1 - len(known.outputs)]
+        batch = known.batch(name, tensors)
         return g.new_empty((*batch, *(n[kind] for kind in known.inputs), weight.shape[2]))
     x, *_, g = tensors
     of_weight = g.new_empty((known.rows, g.shape[-1], x.shape[-1]))

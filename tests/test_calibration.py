@@ -227,7 +227,7 @@ def test_the_command_writes_what_it_found(tmp_path: Path, monkeypatch: pytest.Mo
     done = run("--quick", "--seconds", "0.0001", *files)
     assert done.exit_code == 0, done.output
     assert asked == [True]
-    assert f"1/{len(CASES)} S(3), 1 -> 1, 2 channels, batch 1" in done.stderr
+    assert done.stderr == f"wrote {data}\nwrote {page}\n"
     assert "SECONDS: dict[Lowering, Constants] = {" in done.stdout
     read = json.loads(data.read_text(), parse_constant=lambda name: pytest.fail(name))
     assert read["machine"] == done.stdout.splitlines()[:4]
@@ -241,7 +241,7 @@ def test_the_command_writes_what_it_found(tmp_path: Path, monkeypatch: pytest.Mo
     for table in re.findall(r"(?:^\|.*\|$\n)+", page.read_text(), re.M):
         assert len({line.count("|") for line in table.splitlines()}) == 1
     again = run(*files)
-    assert again.exit_code == 1
+    assert again.exit_code == 2
     assert again.output == f"Error: {data} exists; --force overwrites it\n"
     assert run("--seconds", "0.0001", "--force", *files).exit_code == 0
 
@@ -249,7 +249,7 @@ def test_the_command_writes_what_it_found(tmp_path: Path, monkeypatch: pytest.Mo
 def test_without_scipy_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy", None)
     refused = run("--quick")
-    assert refused.exit_code == 1
+    assert refused.exit_code == 3
     wanted = "tannaka bench --lowerings needs SciPy: pip install 'tannaka[sparse]'"
     assert refused.output == f"Error: {wanted}\n"
 
@@ -265,6 +265,6 @@ def test_without_scipy_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_what_the_command_refuses_is_one_line(arguments: tuple[str, ...], words: str) -> None:
     refused = run(*arguments)
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert words in refused.output
     assert refused.output.count("\n") == 1

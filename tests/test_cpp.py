@@ -22,7 +22,7 @@ from torch import Tensor
 import tannaka as tn
 from tannaka.category.groups import Group
 from tannaka.codegen import native
-from tannaka.codegen.autograd import layer
+from tannaka.codegen.autograd import layer, ready
 from tannaka.codegen.backends import cpp
 from tannaka.codegen.interpret import interpret
 from tannaka.codegen.lower import lower
@@ -68,7 +68,7 @@ def kernel_of(plan: Plan) -> Callable[..., Tensor]:
 
     def apply(x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
         *bias, n = rest
-        return layer((kernels, n), *native.ready(x, weight, bias[0] if bias else None))
+        return layer((kernels, n), *ready(x, weight, bias[0] if bias else None))
 
     return apply
 
@@ -398,7 +398,7 @@ def test_layers_of_a_family_read_n_from_the_input() -> None:
         x = torch.randn(2, n, n, CIN, dtype=torch.float64)
         torch.testing.assert_close(layers[0](x), layers[1](x))
     mask = torch.tensor([[True] * 4 + [False] * 2, [True] * 6])
-    with pytest.raises(BackendError, match="a mask takes backend='einsum'"):
+    with pytest.raises(BackendError, match="a mask takes backend='einsum' or 'triton'"):
         layers[0](x, mask)
 
 

@@ -90,7 +90,8 @@ def test_the_wheel_from_the_sdist_is_the_package(built: Path, tmp_path: Path) ->
         names = set(archive.namelist())
         archive.extractall(tmp_path)
     assert {name for name in names if name.endswith(".py")} == sources()
-    assert "tannaka/py.typed" in names
+    for package, files in PROJECT["tool"]["setuptools"]["package-data"].items():
+        assert {f"{package.replace('.', '/')}/{file}" for file in files} <= names
     with tarfile.open(sdist) as archive:
         inside = {name.split("/", 1)[-1] for name in archive.getnames()}
     links = {f"tannaka/{stage}" for stage in STAGES}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -74,7 +76,7 @@ ORDERS = ((2, 2), (2, 1), (1, 2), (1, 1), (3, 2), (2, 3), (2, 0), (0, 2))
 @given(
     st.sampled_from(ORDERS),
     st.integers(-2, 2),
-    st.integers(1, 3),
+    st.sampled_from([0, -1]),
     st.sampled_from([(1, 1), (5, 16), (17, 3), (33, 70)]),
     st.sampled_from([(), (3,), (2, 2), (0,), (2, 0)]),
     st.sampled_from(["S", "O", "Sp"]),
@@ -83,13 +85,13 @@ ORDERS = ((2, 2), (2, 1), (1, 2), (1, 1), (3, 2), (2, 3), (2, 0), (0, 2))
 def test_blocks_of_positions_and_channels_need_not_fit(
     orders: tuple[int, int],
     offset: int,
-    blocks: int,
+    axis: int,
     channels: tuple[int, int],
     batch: tuple[int, ...],
     family: str,
 ) -> None:
     k, l = orders
-    n = max(1, BLOCK[max(orders)] * (blocks if max(orders) == 2 else 1) + offset)
+    n = max(1, BLOCK[max(orders)][axis] + offset)
     if family != "S" and (k + l) % 2:
         k, l = l, l
     n = {"S": n, "O": min(n, 20), "Sp": n + n % 2}[family]
@@ -195,7 +197,7 @@ def test_operators_are_what_pytorch_wants(bias: bool) -> None:
         given = [None if t is None else t.detach().requires_grad_() for t in tensors]
         torch.library.opcheck(
             operator,
-            (*given, [3]),
+            (*given, [3], None),
             test_utils=("test_schema", "test_autograd_registration", "test_faketensor"),
         )
 
@@ -219,6 +221,17 @@ def test_the_text_is_the_same_each_time() -> None:
     assert kernels(plan) == kernels(plan)
 
 
+@pytest.mark.parametrize(
+    ("group", "k", "l"), [(tn.S(9), 2, 2), (tn.Sp(4), 2, 2), (tn.S(4) * tn.O(3), (0, 1), (1, 0))]
+)
+def test_the_text_is_meant_to_be_read(
+    golden: Callable[[str, str], None], group: tn.Group, k: Any, l: Any
+) -> None:
+    plan = optimise(lower(tn.Hom(group, k, l), 16, 32))
+    name = re.sub(r"\W", "", f"{group}_{k}_{l}".replace("*", "x"))
+    golden(f"triton_{name}.py", kernels(plan))
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_and_unasked_there_are_no_kernels() -> None:
     lines = "import tannaka as tn; tn.nn.EquivariantLinear(tn.S(3), 1, 1, 2, 2, backend='triton')"
@@ -232,10 +245,45 @@ def test_without_a_gpu_and_unasked_there_are_no_kernels() -> None:
     assert "TRITON_INTERPRET=1" in error
 
 
-def test_masks_are_refused() -> None:
+@pytest.mark.parametrize("reduce", ["mean", "sum"])
+@pytest.mark.parametrize(
+    ("group", "k", "l"),
+    [
+        (tn.S(), 2, 2),
+        (tn.S(), 3, 1),
+        (tn.S(), 1, 3),
+        (tn.S(), 2, 0),
+        (tn.S() * tn.O(2), (0, 1, 0), (1, 0)),
+    ],
+)
+def test_masks_are_those_of_the_einsum_backend(group: Any, k: Any, l: Any, reduce: Any) -> None:
+    torch.manual_seed(0)
+    ours = quiet_layer(group, k, l, 2, 3, backend="triton", reduce=reduce)
+    plain = quiet_layer(group, k, l, 2, 3, backend="einsum", lowering="factored", reduce=reduce)
+    torch.nn.init.normal_(ours.weight)
+    plain.load_state_dict(ours.state_dict())
+    shape = [5 if kind == 0 else 2 for kind in word(k)]
+    x = torch.randn(3, *shape, 2, dtype=torch.float64, requires_grad=True)
+    mask = torch.tensor([[True] * 5, [True, False, True, True, False], [False] * 5])
+    outcomes = []
+    for layer in (ours, plain):
+        y = layer(x, mask)
+        leaves = (x, *layer.parameters())
+        first = torch.autograd.grad(y.pow(3).sum(), leaves, create_graph=True)
+        squares = torch.stack([one.pow(2).sum() for one in first])
+        second = torch.autograd.grad(squares.sum(), leaves)
+        found = {f"first {i}": one for i, one in enumerate(first)}
+        outcomes.append(found | {"output": y} | {f"second {i}": b for i, b in enumerate(second)})
+    assert_equal(*outcomes)
+
+
+def test_masks_under_vmap_are_refused() -> None:
     layer = quiet_layer(tn.S(), 1, 1, 2, 2, backend="triton")
-    with pytest.raises(BackendError, match="a mask takes backend='einsum'"):
-        layer(torch.randn(2, 3, 2).double(), torch.ones(2, 3, dtype=torch.bool))
+    x, masks = torch.randn(4, 2, 3, 2).double(), torch.rand(4, 2, 3) < 0.5
+    with pytest.raises(BackendError, match="no masks under vmap"):
+        torch.vmap(layer)(x, masks)
+    one = torch.vmap(lambda one: layer(one, masks[0]))(x)
+    torch.testing.assert_close(one, torch.stack([layer(each, masks[0]) for each in x]))
 
 
 def test_files_are_not_generated_yet() -> None:

@@ -44,8 +44,8 @@ def kernel(plan: Plan) -> str:
     The file has the text of the modules that are imported, in the place of the imports.
     """
     return (
-        "from tannaka.codegen.autograd import layer\n"
-        "from tannaka.codegen.native import compiled, ready\n"
+        "from tannaka.codegen.autograd import layer, ready\n"
+        "from tannaka.codegen.native import compiled\n"
         f"{_text(plan)}\n\n"
         f"def apply(x: Tensor, weight: Tensor, {'bias: Tensor, ' * (plan.bias_basis is not None)}"
         "n: int) -> Tensor:\n"

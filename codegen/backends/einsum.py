@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tannaka.codegen.fusion import Group, Single
 from tannaka.codegen.gradient import AnyStep, Gradient, Outer, gradient
@@ -94,10 +95,8 @@ def signed(
     return x if new == last else x.movedim(last, new).clone(memory_format=torch.contiguous_format)
 ''',
     "scaled": '''\
-def scaled(x: Tensor, ratio: Tensor | None, power: int) -> Tensor:
-    """Multiply by a power of ratio, which has the shape of the batch, where there is one."""
-    if ratio is None:
-        return x
+def scaled(x: Tensor, ratio: Tensor, power: int) -> Tensor:
+    """Multiply by a power of ratio, which has the shape of the batch."""
     return x * (ratio**power).reshape(*ratio.shape, *(1,) * (x.ndim - ratio.ndim)).to(x.dtype)
 ''',
     "matrix": '''\
@@ -197,6 +196,17 @@ flattened, the values of the indices ``old``, flattened, at the terms of the sum
 )
 """What helpers do for some steps only, and what is left of it where no step asks for that."""
 
+MASKED = HELPERS | {
+    "scaled": '''\
+def scaled(x: Tensor, ratio: Tensor | None, power: int) -> Tensor:
+    """Multiply by a power of ratio, which has the shape of the batch, where there is one."""
+    if ratio is None:
+        return x
+    return x * (ratio**power).reshape(*ratio.shape, *(1,) * (x.ndim - ratio.ndim)).to(x.dtype)
+''',
+}
+"""The same for files, whose functions take a ratio where there is a mask."""
+
 BATCHED = HELPERS | {
     # vmap makes gather of index_select, which keeps for its gradient what later steps write to.
     "levi_civita": HELPERS["levi_civita"].replace(
@@ -283,12 +293,17 @@ class Emitter:
         if self.tables:
             constants = "\n".join(_constant(name, made) for made, name in self.tables.items())
             parts.append(constants.replace("# fmt: on\n# fmt: off\n", ""))
-        known = BATCHED if self.batched else HELPERS
         helpers = [
-            self._helper(text).rstrip() for name, text in known.items() if name in self.helpers
+            self._helper(text).rstrip()
+            for name, text in self._texts().items()
+            if name in self.helpers
         ]
         parts = [*helpers, *parts, *functions]
         return "\n\n\n".join(parts) + "\n"
+
+    def _texts(self) -> dict[str, str]:
+        """The helpers that there are."""
+        return BATCHED if self.batched else MASKED if self.lean else HELPERS
 
     def _helper(self, text: str) -> str:
         """A helper without what no step asks for, where that is wanted."""
@@ -320,15 +335,13 @@ class Emitter:
                 "    weight = weight + bias[:0].sum()",
             ]
         if plan.bias_basis is not None and any(sign != 1 for sign in plan.bias_signs):
-            signs = self._table("SIGNS", _tensor(list(plan.bias_signs)))
-            body += self._with_bias(f"bias = bias * {signs}.to(bias)[:, None]")
+            body += self._with_bias(f"bias = bias * {self._column('SIGNS', 'bias')}")
         body += self._body(plan.steps, plan.words(), "weight", plan.result)
         result = self._owned(plan.steps, plan.result)
         bias = "" if plan.bias_basis is None else " bias: Tensor,"
         if self.optional:
             bias = " bias: Tensor | None,"
-        ratio = "" if self.ragged is None else ", ratio: Tensor | None = None"
-        arguments = f"x: Tensor, weight: Tensor,{bias} n: {self._n}{ratio}"
+        arguments = f"x: Tensor, weight: Tensor,{bias} {self._sized}"
         head = [
             *signature("apply", arguments, "Tensor"),
             f'    """Apply the layer to x of shape {shape(plan.dom, "in_channels")}."""',
@@ -354,12 +367,16 @@ class Emitter:
             (True, False): "Tensor",
             (False, True): "tuple[Tensor, Tensor | None]",
         }[of_input, of_parameters]
-        head = signature(name, f"{', '.join(arguments)}, g: Tensor, n: {self._n}", returned)
+        head = signature(name, f"{', '.join(arguments)}, g: Tensor, {self._sized}", returned)
         return self._function(head, "g", len(plan.outputs), body, ", ".join(results))
 
     @property
-    def _n(self) -> str:
-        return "int" if self.plan.types == 1 else "tuple[int, ...]"
+    def _sized(self) -> str:
+        """The last arguments of all functions."""
+        sizes = "int" if self.plan.types == 1 else "tuple[int, ...]"
+        if self.ragged is None:
+            return f"n: {sizes}"
+        return f"n: {sizes}, ratio: Tensor{' | None = None' * self.lean}"
 
     def _function(
         self, head: list[str], given: str, order: int, body: list[str], result: str
@@ -374,8 +391,7 @@ class Emitter:
         """Scale the rows of the weight, and add one of zeros, where the steps need that."""
         made = weight
         if any(scale != 1 for scale in self.plan.scales):
-            table = self._table("SCALES", _floats([float(scale) for scale in self.plan.scales]))
-            made = f"{made} * {table}.to(weight)[:, None, None]"
+            made = f"{made} * {self._column('SCALES', 'weight')}"
         mixes = [step for step in steps if isinstance(step, Mix)]
         if any(ABSENT in row for step in mixes for row in step.rows):
             if made != weight:
@@ -451,6 +467,31 @@ class Emitter:
             self.tables[made] = f"{kind}_{number}"
         return self.tables[made]
 
+    def _numbers(self, values: list[Any]) -> str:
+        """Row numbers as a constant."""
+        return _tensor(values)
+
+    def _picked(self, rows: str, order: list[int]) -> str:
+        """Rows in another order."""
+        return f"{rows}[{self._table('PLACES', self._numbers(order))}.to(g.device)]"
+
+    def _column(self, kind: str, like: str) -> str:
+        """The scales of rows, or the signs of those of the bias, as a constant like a parameter."""
+        if self.lean:
+            values = _floats(list(map(float, self.plan.scales)))
+            if kind == "SIGNS":
+                values = _tensor(list(self.plan.bias_signs))
+            rows = self._placed(self._table(kind, values), like)
+            return f"{rows}[:, None{', None' * (kind == 'SCALES')}]"
+        values = _floats([[[float(scale)]] for scale in self.plan.scales])
+        if kind == "SIGNS":
+            values = _tensor([[sign] for sign in self.plan.bias_signs])
+        return self._placed(self._table(kind, values), like)
+
+    def _placed(self, table: str, like: str) -> str:
+        """A constant with the dtype and on the device of another tensor."""
+        return f"{table}.to({like})"
+
     def _comment(self, step: Step, known: dict[str, Word]) -> Iterator[str]:
         """The step in index notation; a mix with very many terms is summed up."""
         if isinstance(step, Mix) and len(step.outs) * len(step.features) > 120:
@@ -458,12 +499,16 @@ class Emitter:
             outs, features = len(step.outs), len(step.features)
             yield f"# {outs} results of order {order}, each from {features} features"
             return
-        diagram = drawing(step)
-        variables = {name: self._variable(name) for name in known}
-        words = {variables[name]: word for name, word in known.items()}
-        for line in describe(replaced(step, variables), words, self.plan):
+        if self.lean:
+            # Variables are called as the file calls them, and steps have their diagrams.
+            variables = {name: self._variable(name) for name in known}
+            known = {variables[name]: word for name, word in known.items()}
+            step = replaced(step, variables)
+        diagram = drawing(step) if self.lean else ""
+        for line in describe(step, known, self.plan):
             # Of an embedding, "y1 = y0 with y0[ij] += ...", only what it writes is said.
-            line = f"{diagram}: {line.split(' with ')[-1]}" if diagram else line
+            line = line.split(" with ")[-1]
+            line = f"{diagram}: {line}" if diagram else line
             yield from textwrap.wrap(
                 line, WIDTH - 4, initial_indent="# ", subsequent_indent="#     "
             )
@@ -515,11 +560,15 @@ class Emitter:
             over = f"({', '.join(dims)})" if len(dims) > 1 else dims[0]
             view = f"({view})" if " / " in view else view
             view += f".{'mean' if step.mean else 'sum'}({over})"
+        yield f"{step.out} = {self._rescaled(view, step, word)}"
+
+    def _rescaled(self, source: str, step: Contract | Embed, word: Word) -> str:
+        """A tensor with its means taken over the entries that each input has."""
         types = dict(zip(step.labels, word, strict=True))
         if power := sum(types[index] == self.ragged for index in step.averaged):
             self.helpers.add("scaled")
-            view = f"scaled({view}, ratio, {power})"
-        yield f"{step.out} = {view}"
+            return f"scaled({source}, ratio, {power})"
+        return source
 
     def _divided(
         self, source: str, averaged: Iterable[int], labels: tuple[int, ...], word: Word
@@ -573,7 +622,7 @@ class Emitter:
             self.helpers.add("matrix")
             self.asked.add("one feature" if len(step.features) == 1 else "many features")
             self.asked.add("one result" if len(step.outs) == 1 else "many results")
-            rows = self._table("ROWS", _tensor([list(row) for row in step.rows]))
+            rows = self._table("ROWS", self._numbers([list(row) for row in step.rows]))
             outs = ", ".join(step.outs) if len(step.outs) > 1 else f"({step.outs[0]},)"
             features = [self._read(name, permutation) for name, permutation in step.features]
             if len(outs) > WIDTH - 12:
@@ -633,6 +682,7 @@ class Emitter:
             places = ["None" if i in repeated else ":" for i in range(_width(local))]
             source += f"[..., {', '.join(places)}, :]"
         source = self._divided(source, step.averaged, step.labels, word)
+        source = self._rescaled(source, step, word)
         for way, view in views:
             yield f"{self._diagonal(view, local)}.{way}_({source})"
 
@@ -672,18 +722,15 @@ class Emitter:
             if order == list(range(start)):
                 yield f"of_weight = {every}"
             else:
-                table = self._table("PLACES", _tensor(order))
-                yield f"of_weight = {every}[{table}.to(g.device)]"
+                yield f"of_weight = {self._picked(every, order)}"
             if any(scale != 1 for scale in plan.scales):
-                scales = self._table("SCALES", _floats([float(scale) for scale in plan.scales]))
-                yield f"of_weight = of_weight * {scales}.to(of_weight)[:, None, None]"
+                yield f"of_weight = of_weight * {self._column('SCALES', 'of_weight')}"
         if plan.bias_basis is None:
             yield "of_bias = None"
         else:
             yield f"of_bias = torch.stack({_list([f'b{row}' for row in range(len(plan.bias_signs))])})"
             if any(sign != 1 for sign in plan.bias_signs):
-                signs = self._table("SIGNS", _tensor(list(plan.bias_signs)))
-                yield f"of_bias = of_bias * {signs}.to(of_bias)[:, None]"
+                yield f"of_bias = of_bias * {self._column('SIGNS', 'of_bias')}"
 
     def _diagonal(self, name: str, labels: tuple[int, ...]) -> str:
         """The view of a tensor on which axes of equal label have equal indices."""
@@ -741,9 +788,11 @@ def _constant(name: str, made: str) -> str:
     """A constant, on lines of its own where it is long."""
     if len(line := f"{name} = {made}") <= WIDTH:
         return line
-    head, inner, tail = re.fullmatch(r"(torch\.tensor\(\[)(.*)(\].*\))", made).groups()  # type: ignore[union-attr]
-    rows = inner.replace("], [", "],\n[").split("\n")
-    indent = "     " if rows[0].startswith("[") else "    "
+    found = re.fullmatch(r"(torch\.tensor\(\[|\()(.*)(\].*\)|\))", made)
+    assert found
+    head, inner, tail = found.groups()
+    rows = re.sub(r"([\])]), ([\[(])", r"\1,\n\2", inner).split("\n")
+    indent = "     " if rows[0].startswith(("[", "(")) else "    "
     lines = [
         line
         for row in rows

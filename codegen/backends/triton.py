@@ -3,89 +3,121 @@
 Three kinds of kernel do what takes time, for every group whose plans have these steps:
 
 * ``sweep`` reads a tensor once, and makes all sums of it: each program takes a block of positions
-  and writes what its block adds to each sum; a second, small sum is PyTorch's;
+  and writes what its block adds to each sum; one more launch adds these parts up;
 * ``tile`` writes the result once: each program takes some positions, mixes the channels of all
-  features there, permuted as they may be, adds what tensors of lower order put there, and writes;
-* ``outer`` sums the gradient of a row of the weight over positions, in as many parts as there are
-  programs, which PyTorch adds up.
+  features there, permuted as they may be, adds what tensors of lower order put there, and writes.
+  Where with every feature there is the one with two axes exchanged, as for all permutations of the
+  input, a program takes positions ``ij`` and ``ji`` together: what is read for one serves the other,
+  and their sum and difference need one product each where the two need two each;
+* ``outer`` sums the gradient of rows of the weight over positions, in as many parts as there are
+  programs, which PyTorch adds up; it takes positions in pairs as well.
 
 Sums of tensors of an order above four, Levi-Civita symbols, and all that is of lower order than
 input and output are PyTorch's.
 
-No program writes where another does, so that results are the same in every run. Positions are
-counted in 64 bits. Products are summed in float32, or float64 where input and weight are that.
+Programs that read the same positions, for other channels, follow one another, so that they find them
+in the cache. No program writes where another does, so that results are the same in every run with the
+same tiles. Positions are counted in 64 bits where 32 may not be enough. Products are summed in
+float32, or float64 where input and weight are that.
 """
 
 from __future__ import annotations
 
 import hashlib
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tannaka.codegen.backends.einsum import WIDTH, Emitter
+from tannaka.codegen.backends.triton_text import (
+    HEADER,
+    ON_GPU,
+    PARTS,
+    Axes,
+    along,
+    described,
+    exchanged,
+    listed,
+    power,
+    product,
+)
 from tannaka.codegen.fusion import Group, Sweep, Tile, grouped
 from tannaka.codegen.gradient import GRADIENT, AnyStep, Outer
 from tannaka.codegen.network import Word
-from tannaka.codegen.notation import indices
-from tannaka.codegen.plan import ABSENT, INPUT, Contract, Embed, Plan, describe
+from tannaka.codegen.plan import ABSENT, INPUT, Contract, Embed, Plan
 
-BLOCK = {1: 64, 2: 16, 3: 8, 4: 4}
-"""How many indices of each axis a program of a sweep takes, by the order of the tensor."""
+BLOCK = {1: (64,), 2: (32, 16), 3: (16, 16, 4), 4: (8, 8, 4, 4)}
+"""How many indices of each axis of a tensor a program of a sweep takes at a time, by its order; with
+smaller axes it takes so many inputs that there are as many positions."""
+STRIP = 128
+"""How many indices of the last axis it takes one block after the other, at most."""
 MAX_ORDER = max(BLOCK)
-PAIRS = 24
+PART = 1024
+"""How many positions a program of ``outer`` sums over."""
+MOST = 24
 """The most products of a source and a feature for which the gradient of the weight has kernels."""
-HEADER = """\
-from tannaka.codegen.triton_ops import Sizes, check, registered
+TOGETHER = 6
+"""How many of them one kernel sums."""
+SHARED = 96 * 1024
+"""How many bytes of shared memory the loads of a pipelined loop may take, in float32."""
 
-check()
-import triton
-import triton.language as tl
-from torch.library import wrap_triton
-"""
-LAUNCHING = '''\
-def power(size: int, most: int) -> int:
-    """The least power of two from ``size`` up, at least 16 and at most ``most``."""
-    return min(most, max(16, triton.next_power_of_2(size)))
+_HALVED = "HALVED: tl.constexpr = SUM == x.dtype.element_ty  # else sums of two would be rounded"
+
+Tiles = list[tuple[dict[str, int], int, int]]
+"""Constants of a kernel, how many warps run a program of it, and how many stages of its loop."""
 
 
-def summed_in(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Room for sums of numbers like those of x."""
-    return x.new_empty(shape, dtype=torch.promote_types(x.dtype, torch.float32))
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a kernel does."""
+
+    writes: tuple[str, ...]
+    """The arguments that it writes."""
+    exact: int = 0
+    """How many products of channels by a matrix there are at each of its rows, of numbers that are
+    summed as they are."""
+    rounded: int = 0
+    """The same for shorter floats, of which it takes no sums before."""
 
 
-def summing(x: Tensor) -> tuple[tl.dtype, tl.dtype, str]:
-    """What sums are taken in, what factors are multiplied in, and how exactly."""
-    if x.dtype == torch.float64:
-        return tl.float64, tl.float64, "ieee"
-    factors = {torch.float32: tl.float32, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
-    exact = x.dtype != torch.float32 or torch.get_float32_matmul_precision() == "highest"
-    # Triton's interpreter takes the bits of bfloat16 for whole numbers.
-    multiplied = tl.float32 if triton.knobs.runtime.interpret else factors[x.dtype]
-    return tl.float32, multiplied, "tf32x3" if exact else "tf32"
-'''
+def work(plan: Plan) -> dict[str, Work]:
+    """What each kernel of a plan does, by its name."""
+    emitter = _Emitter(plan, optional=True)
+    emitter.functions()
+    return emitter.work
 
 
 def kernels(plan: Plan) -> str:
-    """The source of ``apply(x, weight, bias, n)`` and of three functions for gradients.
+    """The source of ``forward(x, weight, bias, n)`` and of three functions for gradients.
 
-    As ``einsum.kernels``, with Triton kernels before them.
+    As ``einsum.kernels``, with Triton kernels before them; ``KERNELS`` has them for autograd.
     """
-    emitter = _Emitter(plan, optional=True)
-    functions = emitter.functions()
-    head = [HEADER.rstrip(), LAUNCHING.rstrip(), *emitter.kernels.values()]
-    text = "\n\n\n".join(head) + "\n\n\n" + emitter.text(functions)
+    return _text(_Emitter(plan, optional=True))
+
+
+def ragged_kernels(plan: Plan, kind: int) -> str:
+    """The same functions, each with an argument ``ratio`` more, as ``einsum.ragged_kernel`` has."""
+    return _text(_Emitter(plan, optional=True, ragged=kind))
+
+
+def _text(emitter: _Emitter) -> str:
+    plan, functions = emitter.plan, emitter.functions()
+    functions[0] = functions[0].replace("def apply(", "def forward(", 1)
+    parts = [text.rstrip() for name, text in PARTS.items() if name in emitter.parts]
+    text = "\n\n\n".join([*parts, *emitter.kernels.values(), emitter.text(functions).rstrip()])
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    rows = len(plan.bias_basis or ())
-    return f"""{text}
+    ragged = ", ragged=True" if emitter.ragged is not None else ""
+    return f"""{HEADER}
+
+{text}
+
 
 KERNELS = registered(
     "{digest}",
-    (apply, gradients, input_gradient, weight_gradient),
-    Sizes({plan.inputs}, {plan.outputs}, {len(plan.basis)}, {rows}),
+    (forward, gradients, input_gradient, weight_gradient),
+    Sizes({plan.inputs}, {plan.outputs}, {len(plan.basis)}, {len(plan.bias_basis or ())}{ragged}),
 )
-apply, gradients = KERNELS.apply, KERNELS.gradients
-input_gradient, weight_gradient = KERNELS.input_gradient, KERNELS.weight_gradient
 """
 
 
@@ -95,6 +127,12 @@ class _Emitter(Emitter):
 
     kernels: dict[str, str] = field(default_factory=dict)
     """The text of each kernel by its name."""
+    parts: set[str] = field(default_factory=set)
+    """What the text uses of ``PARTS``."""
+    spread: set[str] = field(default_factory=set)
+    """The tensors of a function that lie in memory as kernels read them."""
+    work: dict[str, Work] = field(default_factory=dict)
+    """What each kernel does, by its name."""
 
     def _groups(
         self, steps: Sequence[AnyStep], known: dict[str, Word], result: str
@@ -114,261 +152,538 @@ class _Emitter(Emitter):
     # Sums of the input.
 
     def _sweep(self, group: Sweep, word: Word) -> Iterator[str]:
-        source, block = self._variable(group.source), BLOCK[len(word)]
-        axes = _Axes.of(self.plan, word)
-        body = [
-            f"# {line}" for step in group.steps for line in self._said(step, group.source, word)
+        source, channels = self._variable(group.source), f"{self._variable(group.source)}.shape[-1]"
+        axes, sizes = Axes.of(self.plan, word), list(map(self._size, word))
+        blocks = [f"{letter}_block" for letter in axes.letters]
+        launched = [f"triton.cdiv({n}, {block})" for n, block in zip(sizes, blocks, strict=True)]
+        launched[-1] = f"triton.cdiv({sizes[-1]}, strip)"
+        self.parts |= {"summed_in", "fitted"}
+        yield from self._spread(source)
+        fitted = [f"fitted({n}, {most})" for n, most in zip(sizes, BLOCK[len(word)], strict=True)]
+        for block, size in zip(blocks, fitted, strict=True):
+            yield f"{block} = {size}"
+        yield f"strip = fitted({sizes[-1]}, {STRIP})"
+        yield f"items = max(1, {math.prod(BLOCK[len(word)])} // ({' * '.join(blocks)}))"
+        for s, step in enumerate(group.steps):
+            parts = " * ".join(launched[axis] for axis in _collapsed(step))
+            kept = [*self._kept(step, word), parts, channels]
+            yield from listed(f"p{s} = summed_in(", [source, "*batch", *kept], ")")
+        partial = [f"p{s}" for s in range(len(group.steps))]
+        yield "programs = triton.cdiv(batch.numel(), items)"
+        yield from (f"programs *= {blocks}" for blocks in launched)
+        yield from listed(
+            f"wrap_triton({self._sweeper(group, axes)})"
+            f'[lambda tile: (programs * triton.cdiv({channels}, tile["CHANNELS"]),)](',
+            [
+                *(
+                    source,
+                    f"{source}_stride",
+                    *partial,
+                    "batch.numel()",
+                    *self._sizes(word),
+                    channels,
+                ),
+                *("items", *blocks, "strip"),
+            ],
+            ")",
+        )
+        given = []
+        for made, step in zip(partial, group.steps, strict=True):
+            terms = [self._size(word[step.labels.index(index)]) for index in step.averaged]
+            shaped = ", ".join(["*batch", *self._kept(step, word), channels])
+            yield f"{step.out} = {source}.new_empty(({shaped}))"
+            rows = f"{step.out}.numel() // {channels}"
+            given += [made, step.out, rows, f"{made}.shape[-2]", " * ".join(terms) or "1"]
+        most = ", ".join(f"{step.out}.numel()" for step in group.steps)
+        most = f"max({most})" if len(group.steps) > 1 else most
+        yield f"rows = {most} // {channels}"
+        yield from listed(
+            f"wrap_triton({self._finisher(len(partial))})"
+            f"[triton.cdiv(rows, 32), {len(partial)}, triton.cdiv({channels}, 32)](",
+            [*given, channels, "32", "32"],
+            ")",
+        )
+        for step in group.steps:
+            if (scaled := self._rescaled(step.out, step, word)) != step.out:
+                yield f"{step.out} = {scaled}"
+
+    def _sweeper(self, group: Sweep, axes: Axes) -> str:
+        """The kernel of a sweep: blocks of the last axis one after the other, of others at once."""
+        order, last = len(axes.letters), axes.letters[-1]
+        blocks = {letter: f"{letter.upper()}_BLOCK" for letter in axes.letters}
+        body: list[str] = []
+        for s, step in enumerate(group.steps):
+            body += described(step, axes, self.plan, f"p{s}", "x", ", in parts")
+        span = f"tl.arange(0, CHANNELS){along(order + 1, order + 2)}"
+        body += [
+            "SUM: tl.constexpr = p0.dtype.element_ty",
+            "batch, c_blocks = tl.program_id(0), tl.cdiv(C, CHANNELS)",
+            f"c = batch % c_blocks * CHANNELS + {span}",
+            "batch = batch // c_blocks",
         ]
-        body.append("batch = tl.program_id(0).to(tl.int64)")
-        for letter, size in reversed(axes.sized):
+        for letter in reversed(axes.letters):
+            block = "STRIP" if letter == last else blocks[letter]
             body += [
-                f"{letter}_blocks = tl.cdiv({size}, {block})",
+                f"{letter}_blocks = tl.cdiv({axes.sizes[letter]}, {block})",
                 f"{letter}_block = batch % {letter}_blocks",
                 f"batch = batch // {letter}_blocks",
             ]
-        for axis, letter in enumerate(axes.letters):
-            along = _along(axis, len(word))
-            body.append(f"{letter} = {letter}_block * {block} + tl.arange(0, {block}){along}")
-        inside = [f"({letter} < {size})" for letter, size in axes.sized]
-        body += [
-            f"c = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS){_along(len(word), len(word))}",
+        span = f"tl.arange(0, ITEMS){along(0, order + 2)}"
+        body.append(f"batch = batch.to(tl.int64) * ITEMS + {span}")
+        for axis, letter in enumerate(axes.letters[:-1], start=1):
+            span = f"tl.arange(0, {blocks[letter]}){along(axis, order + 2)}"
+            body.append(f"{letter} = {letter}_block * {blocks[letter]} + {span}")
+        inside = ["(batch < items)", *(f"({i} < {axes.sizes[i]})" for i in axes.letters)]
+        span = f"tl.arange(0, {blocks[last]}){along(order, order + 2)}"
+        loop = [
+            f"{last} = {last}_block * STRIP + start + {span}",
             f"inside = {' & '.join([*inside, '(c < C)'])}",
             f"at = {axes.row(axes.letters)}",
-            "value = tl.load(x + at * C + c, mask=inside, other=0.0).to(SUM)",
+            "value = tl.load(x + at * x_stride + c, mask=inside, other=0.0).to(SUM)",
         ]
+        stores: list[str] = []
         for s, step in enumerate(group.steps):
-            body += self._summed(s, step, axes)
+            summand, store = self._summand(step, axes), _stored(s, step, axes)
+            if order - 1 in (collapsed := _collapsed(step)):
+                shape = [
+                    "1" if axis in collapsed else blocks[letter]
+                    for axis, letter in enumerate(axes.letters)
+                ]
+                body.append(f"s{s} = tl.zeros((ITEMS, {', '.join(shape)}, CHANNELS), SUM)")
+                loop.append(f"s{s} += {summand}")
+                stores += store
+            else:
+                loop += [f"s{s} = {summand}", *store]
+        body.append(f"for start in range(0, STRIP, {blocks[last]}):")
+        body += [*(f"    {line}" for line in loop), *stores]
+        channels = self.plan.in_channels if group.source == INPUT else self.plan.out_channels
+        shapes = ((16, 8), (16, 4), (32, 8), (8, 4)) if order < 3 else ((8, 8), (16, 8))
+        tiles: Tiles = [
+            ({"CHANNELS": power(channels, width, least=1)}, warps, 2) for width, warps in shapes
+        ]
         partial = [f"p{s}" for s in range(len(group.steps))]
-        name = self._kernel(
-            "sweep",
-            ["x", *partial, *axes.names, "C"],
-            ["CHANNELS", "SUM"],
-            body,
-        )
-        blocks = [f"triton.cdiv({self._size(kind)}, {block})" for kind in word]
-        yield f"{source}, block = {source}.contiguous(), power({source}.shape[-1], 32)"
-        for made, step in zip(partial, group.steps, strict=True):
-            kept = [self._size(word[step.labels.index(index)]) for index in step.keep]
-            parts = " * ".join(blocks[axis] for axis in _collapsed(step))
-            room = ", ".join([*kept, parts, f"{source}.shape[-1]"])
-            yield f"{made} = summed_in({source}, (*batch, {room}))"
-        programs = " * ".join(["batch.numel()", *blocks])
-        yield f"programs = {programs}"
-        yield f"wrap_triton({name})[programs, triton.cdiv({source}.shape[-1], block)]("
-        given = [source, *partial, *self._sizes(word), f"{source}.shape[-1]", "block"]
-        yield from _listed([*given, f"summing({source})[0]"])
-        yield ")"
-        for made, step in zip(partial, group.steps, strict=True):
-            yield from self._finished(step, made, source, word)
+        arguments = ["x", "x_stride", *partial, "items", *axes.names, "C"]
+        constants = ["ITEMS", *blocks.values(), "STRIP"]
+        key = [*axes.names, "C"]
+        return self._kernel("sweep", arguments, constants, tiles, key, body, Work(tuple(partial)))
 
-    def _summed(self, s: int, step: Contract, axes: _Axes) -> Iterator[str]:
+    def _summand(self, step: Contract, axes: Axes) -> str:
         """What a block adds to a sum."""
         first = axes.first(step.labels)
         terms = ["value"]
         for letter, index in zip(axes.letters, step.labels, strict=True):
             if letter != first[index]:
                 terms.append(f"({first[index]} == {letter})")
-        terms += [_form(first[a], first[b]) for a, b in step.forms]
+        terms += [self._form(first[a], first[b]) for a, b in step.forms]
         value = " * ".join(terms)
         for axis in reversed(_collapsed(step)):
-            value = f"tl.sum({value}, axis={axis}, keep_dims=True)"
-        kept = [first[index] for index in step.keep]
-        row = axes.row(kept)
-        for axis in _collapsed(step):
-            letter = axes.letters[axis]
-            row = (
-                f"({row}) * {letter}_blocks + {letter}_block"
-                if " " in row
-                else (f"{row} * {letter}_blocks + {letter}_block")
-            )
-        mask = " & ".join([*(f"({a} < {axes.sizes[a]})" for a in kept), "(c < C)"])
-        yield f"part = {value}"
-        yield f"at = {row}"
-        yield f"tl.store(p{s} + at * C + c, part, mask={mask})"
+            value = f"tl.sum({value}, axis={axis + 1}, keep_dims=True)"
+        return value
 
-    def _finished(self, step: Contract, made: str, source: str, word: Word) -> Iterator[str]:
-        """The sum of all blocks, divided where it is a mean."""
-        total = self._divided(f"{made}.sum(-2)", step.averaged, step.labels, word)
-        total = f"({total})" if " / " in total else total
-        yield f"{step.out} = {total}.to({source}.dtype)"
-        types = dict(zip(step.labels, word, strict=True))
-        if power := sum(types[index] == self.ragged for index in step.averaged):
-            self.helpers.add("scaled")
-            yield f"{step.out} = scaled({step.out}, ratio, {power})"
+    def _finisher(self, sums: int) -> str:
+        """The kernel that adds up the parts of so many sums."""
+        self.parts.add("finish")
+        arguments, body = [], ["which = tl.program_id(1)"]
+        for s in range(sums):
+            mine = [f"p{s}", f"c{s}", f"rows{s}", f"count{s}", f"terms{s}"]
+            arguments += mine
+            body += [f"if which == {s}:", f"    finish({', '.join(mine)}, C, ROWS, CHANNELS)"]
+        does = Work(tuple(f"c{s}" for s in range(sums)))
+        return self._kernel("finish", [*arguments, "C"], ["ROWS", "CHANNELS"], [], [], body, does)
 
     # The result.
 
     def _tile(self, group: Tile, known: dict[str, Word], weight: str) -> Iterator[str]:
         mix, word = group.mix, known[group.out]
-        axes = _Axes.of(self.plan, word)
-        features = []
+        axes, features = Axes.of(self.plan, word), []
         if mix:
             pairs = zip(mix.features, mix.rows[0], strict=True)
-            features = [(name, order, row) for (name, order), row in pairs if row != ABSENT]
+            features = [
+                (name, axes.permuted(order), row) for (name, order), row in pairs if row != ABSENT
+            ]
         named = list(dict.fromkeys(name for name, _, _ in features))
-        sources = {name: f"x{f}" for f, name in enumerate(named)}
-        added = [f"t{t}" for t in range(len(group.embeds))]
-        body = []
-        for step in group.steps:
-            said = describe(step, known, self.plan)
-            body += [f"# {line.split(' with ')[-1]}" for line in said]
-        body += [
-            "r = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)",
-            "o = tl.program_id(1) * OUT + tl.arange(0, OUT)",
-            *axes.positions(),
-            "there = (r < rows)[:, None] & (o < C_OUT)[None, :]",
-            "total = tl.zeros((ROWS, OUT), SUM)",
-        ]
-        if features:
-            body += [
-                "for start in range(0, C_IN, DEPTH):",
-                "    c = start + tl.arange(0, DEPTH)",
-                "    read = (r < rows)[:, None] & (c < C_IN)[None, :]",
-                "    weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]",
-                "    entry = o[None, :] * out_stride + c[:, None] * in_stride",
-            ]
-        for name, order, row in features:
-            address = f"{sources[name]} + at[:, None] * C_IN + c[None, :]"
-            body += [
-                f"    at = {axes.row(axes.permuted(order))}",
-                f"    f = tl.load({address}, mask=read, other=0.0)",
-                f"    w = tl.load(weight + {row} * row_stride + entry, mask=weighed, other=0.0)",
-                "    f, w = f.to(FACTOR), w.to(FACTOR)",
-                "    total = tl.dot(f, w, total, input_precision=PRECISION, out_dtype=SUM)",
-            ]
-        for t, step in enumerate(group.embeds):
-            body += self._added(t, step, axes)
-        body.append("y += r[:, None] * C_OUT + o[None, :]")
-        body.append("tl.store(y, total.to(y.dtype.element_ty), mask=there)")
-        strides = ["row_stride", "out_stride", "in_stride"]
-        name = self._kernel(
-            "tile",
-            [
-                "y",
-                *sources.values(),
-                *added,
-                "weight",
-                "rows",
-                *axes.names,
-                "C_IN",
-                "C_OUT",
-                *strides,
-            ],
-            ["ROWS", "OUT", "DEPTH", "SUM", "FACTOR", "PRECISION"],
-            body,
+        short = {name: f"x{f}" for f, name in enumerate(named)}
+        pair = axes.pair([(name, letters) for name, letters, _ in features])
+        kernel = self._tiler(
+            group, axes, [(short[name], letters, row) for name, letters, row in features], pair
         )
         y, c_in, c_out = self._variable(group.out), f"{weight}.shape[2]", f"{weight}.shape[1]"
-        given = [f"{self._variable(one)}.contiguous()" for one in named]
+        given: list[str] = []
+        for variable in map(self._variable, named):
+            yield from self._spread(variable)
+            given += [variable, f"{variable}_stride"]
         for step in group.embeds:
-            source = self._variable(step.source)
-            divided = self._divided(source, step.averaged, step.labels, word)
-            source = f"({divided})" if divided != source else source
-            given.append(f"{source}.contiguous()")
+            source = self._divided(self._variable(step.source), step.averaged, step.labels, word)
+            source = self._rescaled(source, step, word)
+            self.parts.add("spread")
+            given.append(f"*spread({source})")
         like = self._variable(named[0]) if named else "g" if y.startswith("d_") else "x"
         shaped = "".join(f"{self._size(kind)}, " for kind in word)
         yield f"{y} = {like}.new_empty((*batch, {shaped}{c_out}))"
-        yield f"rows, block = {y}.numel() // {c_out}, power({c_out}, 64)"
-        yield f"wrap_triton({name})[triton.cdiv(rows, 64), triton.cdiv({c_out}, block)]("
-        given = [y, *given, weight, "rows", *self._sizes(word), c_in, c_out]
-        given += [f"*{weight}.stride()", "64", "block", f"power({c_in}, 32)", f"*summing({y})"]
-        yield from _listed(given)
-        yield ")"
+        yield f"rows = {y}.numel() // {c_out}"
+        if pair:
+            n = self._size(word[axes.letters.index(pair[0])])
+            yield f"rows = rows // {n} * ({n} // 2 + 1)"
+        self.parts |= {"precision", "wide"}
+        yield from listed(
+            f"wrap_triton({kernel})[\n"
+            f'    lambda tile: (triton.cdiv(rows, tile["ROWS"]) * triton.cdiv({c_out}, tile["OUT"]),)\n'
+            "](",
+            [
+                *(y, *given, weight, "rows", *self._sizes(word), c_in, c_out),
+                *(f"*{weight}.stride()", f"wide({y})", f"precision({y})"),
+            ],
+            ")",
+        )
 
-    def _added(self, t: int, step: Embed, axes: _Axes) -> Iterator[str]:
-        """What a tensor of lower order adds at some positions."""
-        first, where = axes.first(step.labels), ["there"]
-        for letter, index in zip(axes.letters, step.labels, strict=True):
+    def _tiler(
+        self, group: Tile, axes: Axes, features: Sequence[tuple[str, str, int]], pair: str
+    ) -> str:
+        """The kernel that writes the result, from features: a name, the letters on it, a row."""
+        body: list[str] = []
+        names = {step.source: f"t{t}" for t, step in enumerate(group.embeds)}
+        for step in group.steps:
+            if isinstance(step, Embed):
+                body += described(step, axes, self.plan, "y", names[step.source])
+        terms = " + ".join(f"W{row} {name}[{letters}]" for name, letters, row in features)
+        body = [f"# y[{axes.letters}] = {terms or 0}", *body]
+        body += [
+            "SUM: tl.constexpr = tl.float64 if y.dtype.element_ty == tl.float64 else tl.float32",
+            "INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32",
+            "program, o_blocks = tl.program_id(0), tl.cdiv(C_OUT, OUT)",
+            "r = (program // o_blocks).to(INDEX) * ROWS + tl.arange(0, ROWS)",
+            "o = program % o_blocks * OUT + tl.arange(0, OUT)",
+            *axes.positions(pair),
+            "total = tl.zeros((ROWS, OUT), SUM)",
+        ]
+        if pair:
+            body.append(f"other = tl.zeros((ROWS, OUT), SUM)  # at {exchanged(axes.letters, pair)}")
+            body.append(_HALVED.replace("x.", f"{features[0][0]}."))
+        loop = list(self._mixed(axes, features, pair))
+        if features:
+            body += ["for start in range(0, C_IN, DEPTH):", *(f"    {line}" for line in loop)]
+        if pair:
+            body += _halved("total", "other")
+        body.append("there = inside[:, None] & (o < C_OUT)[None, :]")
+        for t, step in enumerate(group.embeds):
+            body += self._added(t, step, axes, "total")
+        body += _written("total", axes, "")
+        if pair:
+            i, j = pair[0], pair[1]
+            body.append(f"there = there & ({i} != {j})[:, None]")
+            for t, step in enumerate(group.embeds):
+                body += self._added(t, step, axes, "other", pair)
+            body += _written("other", axes, pair)
+        sources = list(dict.fromkeys(name for name, _, _ in features))
+        into, out = self.plan.in_channels, self.plan.out_channels
+        if group.out.startswith("d_"):
+            into, out = out, into
+        depth = power(into, 32 if len(features) <= 4 else 16)
+        tiles: Tiles = []
+        for rows, widest, warps in (
+            (64, 64, 8),
+            (64, 64, 4),
+            (128, 64, 8),
+            (32, 64, 4),
+            (64, 128, 8),
+        ):
+            width = power(out, widest)
+            load = 4 * len(features) * depth * (rows + width)
+            stages = max(1, min(3, SHARED // max(load, 1)))
+            tiles.append(({"ROWS": rows, "OUT": width, "DEPTH": depth}, warps, stages))
+        embedded = [f"t{t}" for t in range(len(group.embeds))]
+        given = [one for name in (*sources, *embedded) for one in (name, f"{name}_stride")]
+        sizes = ["rows", *axes.names, "C_IN", "C_OUT", "row_stride", "out_stride", "in_stride"]
+        arguments = ["y", *given, "weight", *sizes]
+        key = [*axes.names, "C_IN", "C_OUT"]
+        does = Work(("y",), len(features), len(features) * (2 if pair else 1))
+        return self._kernel("tile", arguments, ["WIDE", "PRECISION"], tiles, key, body, does)
+
+    def _mixed(
+        self, axes: Axes, features: Sequence[tuple[str, str, int]], pair: str
+    ) -> Iterator[str]:
+        """Add the products of some channels of all features and the weight."""
+        yield "c = start + tl.arange(0, DEPTH)"
+        yield "read = inside[:, None] & (c < C_IN)[None, :]"
+        yield "weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]"
+        yield "entry = o[None, :] * out_stride + c[:, None] * in_stride"
+
+        def loaded(feature: str, weight: str, of: tuple[str, str, int]) -> Iterator[str]:
+            name, letters, row = of
+            yield f"at = {axes.row(letters)}"
+            place = f"{name} + at.to(tl.int64)[:, None] * {name}_stride + c[None, :]"
+            yield f"{feature} = tl.load({place}, mask=read, other=0.0)"
+            place = f"weight + {row} * row_stride + entry"
+            yield f"{weight} = tl.load({place}, mask=weighed, other=0.0)"
+
+        self.parts.add("product")
+        for feature, turned in _paired(features, pair):
+            yield from loaded("f", "w", feature)
+            if turned is None:
+                yield product("total", "f", "w")
+                continue
+            yield from loaded("g", "v", turned)
+            yield "if HALVED:"
+            yield f"    {product('total', 'f + g', 'w + v')}"
+            yield f"    {product('other', 'f - g', 'w - v')}"
+            yield "else:"
+            yield f"    {product('total', 'f', 'w')}"
+            yield f"    {product('total', 'g', 'v')}"
+            yield f"    {product('other', 'g', 'w')}"
+            yield f"    {product('other', 'f', 'v')}"
+
+    def _added(self, t: int, step: Embed, axes: Axes, to: str, pair: str = "") -> Iterator[str]:
+        """What a tensor of lower order adds at some positions, two letters exchanged."""
+        letters = exchanged(axes.letters, pair)
+        first = {index: letters[step.labels.index(index)] for index in step.labels}
+        if pair and len({step.labels[axes.letters.index(letter)] for letter in pair}) == 1:
+            return  # on the diagonal, where there is no other position
+        where = ["there"]
+        for letter, index in zip(letters, step.labels, strict=True):
             if letter != first[index]:
                 where.append(f"({first[index]} == {letter})[:, None]")
         yield f"at = {axes.row([first[index] for index in step.keep])}"
-        yield (
-            f"t = tl.load(t{t} + at[:, None] * C_OUT + o[None, :], "
-            f"mask={' & '.join(where)}, other=0.0)"
-        )
-        factors = [f"{_form(first[a], first[b])}[:, None]" for a, b in step.forms]
-        yield f"total += {' * '.join(['t.to(SUM)', *factors])}"
+        mask = "there"
+        if len(where) > 1:
+            mask = "here"
+            yield f"here = {' & '.join(where)}"
+        place = f"t{t} + at.to(tl.int64)[:, None] * t{t}_stride + o[None, :]"
+        factors = [f"{self._form(first[a], first[b])}[:, None]" for a, b in step.forms]
+        yield f"t = tl.load({place}, mask={mask}, other=0.0)"
+        yield f"{to} += {' * '.join(['t.to(SUM)', *factors])}"
 
     # The gradient of the weight.
 
     def _outer(self, step: Outer, known: dict[str, Word]) -> Iterator[str]:
         largest = max(len(word) for word in known.values())
         word = known[step.sources[0]] if step.sources else ()
-        if (
-            len(word) < max(largest, 1)
-            or len(step.sources) * len(step.features) > PAIRS
-            or step.bias_rows
-        ):
+        count = len(step.sources) * len(step.features)
+        if len(word) < max(largest, 1) or count > MOST or step.bias_rows:
             yield from super()._outer(step, known)
             return
-        made: list[str] = []
-        for source in map(self._variable, step.sources):
-            for name, order in step.features:
-                made.append(f"w{len(self.outers)}_{len(made)}")
-                yield from self._product(made[-1], self._variable(name), source, order, word)
-        name = f"w{len(self.outers)}"
-        yield f"{name} = torch.stack([{', '.join(made)}])"
+        axes, name = Axes.of(self.plan, word), f"w{len(self.outers)}"
         self.outers.append((name, step))
+        features = [
+            (self._variable(name), axes.permuted(order), f)
+            for f, (name, order) in enumerate(step.features)
+        ]
+        pair = axes.pair([(name, letters) for name, letters, _ in features])
+        for variable in dict.fromkeys(
+            [*map(self._variable, step.sources), *(f[0] for f in features)]
+        ):
+            yield from self._spread(variable)
+        first = self._variable(step.sources[0])
+        c_out, c_in = f"{features[0][0]}.shape[-1]", f"{first}.shape[-1]"
+        self.parts |= {"summed_in", "precision", "wide"}
+        yield f"rows = {first}.numel() // {c_in}"
+        if pair:
+            n = self._size(word[axes.letters.index(pair[0])])
+            yield f"rows = rows // {n} * ({n} // 2 + 1)"
+        yield f"parts = max(1, triton.cdiv(rows, {PART}))"
+        yield f"{name} = summed_in({first}, {count}, parts, {c_out}, {c_in})"
+        together = list(_paired(features, pair))
+        size = max(1, TOGETHER // (2 if pair else 1))
+        chunks = [together[start : start + size] for start in range(0, len(together), size)]
+        for s, source in enumerate(map(self._variable, step.sources)):
+            for chunk in chunks:
+                yield from self._product(
+                    axes, name, source, chunk, pair, s * len(features), self._sizes(word)
+                )
+        yield f"{name} = {name}.sum(1).to({first}.dtype)"
 
     def _product(
-        self, made: str, feature: str, source: str, order: tuple[int, ...], word: Word
+        self,
+        axes: Axes,
+        made: str,
+        source: str,
+        features: Sequence[tuple[tuple[str, str, int], tuple[str, str, int] | None]],
+        pair: str,
+        start: int,
+        sizes: Sequence[str],
     ) -> Iterator[str]:
-        """The sum over positions of a feature times a source."""
-        axes = _Axes.of(self.plan, word)
-        body = [
-            "part = tl.program_id(0).to(tl.int64)",
-            "o = tl.program_id(1) * OUT + tl.arange(0, OUT)",
-            "c = tl.program_id(2) * IN + tl.arange(0, IN)",
-            "total = tl.zeros((OUT, IN), SUM)",
-            "for start in range(0, LENGTH, ROWS):",
-            "    r = part * LENGTH + start + tl.arange(0, ROWS)",
-            *(f"    {line}" for line in axes.positions()),
-            f"    at = {axes.row(axes.permuted(order))}",
-            "    a_there = (r < rows)[:, None] & (o < C_OUT)[None, :]",
-            "    b_there = (r < rows)[:, None] & (c < C_IN)[None, :]",
-            "    a = tl.load(g + at[:, None] * C_OUT + o[None, :], mask=a_there, other=0.0)",
-            "    b = tl.load(x + r[:, None] * C_IN + c[None, :], mask=b_there, other=0.0)",
-            "    a, b = tl.trans(a.to(FACTOR)), b.to(FACTOR)",
-            "    total = tl.dot(a, b, total, input_precision=PRECISION, out_dtype=SUM)",
-            "there = (o < C_OUT)[:, None] & (c < C_IN)[None, :]",
-            "p += (part * C_OUT + o[:, None]) * C_IN + c[None, :]",
-            "tl.store(p, total, mask=there)",
-        ]
-        name = self._kernel(
-            "outer",
-            ["p", "g", "x", "rows", *axes.names, "C_OUT", "C_IN"],
-            ["LENGTH", "ROWS", "OUT", "IN", "SUM", "FACTOR", "PRECISION"],
-            body,
+        """Launch the kernel that sums features times a source over positions."""
+        every = [one for two in features for one in two if one is not None]
+        named = list(dict.fromkeys(name for name, _, _ in every))
+        short = {name: f"g{f}" for f, name in enumerate(named)}
+        kernel = self._summer(
+            axes,
+            [
+                tuple(one and (short[one[0]], one[1], 0) for one in two)  # type: ignore[misc]
+                for two in features
+            ],
+            pair,
         )
-        c_out, c_in = f"{feature}.shape[-1]", f"{source}.shape[-1]"
-        yield f"rows, out, into = {source}.numel() // {c_in}, power({c_out}, 64), power({c_in}, 64)"
-        yield f"parts = max(1, triton.cdiv(rows, {PART}))"
-        yield f"{made} = summed_in({source}, (parts, {c_out}, {c_in}))"
-        yield (f"wrap_triton({name})[parts, triton.cdiv({c_out}, out), triton.cdiv({c_in}, into)](")
-        given = [made, f"{feature}.contiguous()", f"{source}.contiguous()", "rows"]
-        given += [*self._sizes(word), c_out, c_in, str(PART), "32", "out", "into"]
-        yield from _listed([*given, f"*summing({source})"])
-        yield ")"
-        yield f"{made} = {made}.sum(0).to({source}.dtype)"
+        c_out, c_in = f"{named[0]}.shape[-1]", f"{source}.shape[-1]"
+        factors = [
+            "parts",
+            f'triton.cdiv({c_out}, tile["OUT"])',
+            f'triton.cdiv({c_in}, tile["IN"])',
+        ]
+        blocks = f"    lambda tile: ({' * '.join(factors)},)"
+        if len(blocks) > WIDTH - 4:
+            blocks = f"    lambda tile: (\n        {' * '.join(factors)},\n    )"
+        yield from listed(
+            f"wrap_triton({kernel})[\n{blocks}\n](",
+            [
+                *(f"{made}[{start + row}]" for _, _, row in every),
+                *(one for name in named for one in (name, f"{name}_stride")),
+                *(source, f"{source}_stride", "rows", *sizes, c_out, c_in),
+                *(str(PART), f"wide({source})", f"precision({source})"),
+            ],
+            ")",
+        )
+
+    def _summer(
+        self,
+        axes: Axes,
+        features: Sequence[tuple[tuple[str, str, int], tuple[str, str, int] | None]],
+        pair: str,
+    ) -> str:
+        """The kernel that sums features times a source x over positions."""
+        count = sum(1 if turned is None else 2 for _, turned in features)
+        letters = [one[1] for two in features for one in two if one is not None]
+        names = [one[0] for two in features for one in two if one is not None]
+        self.parts.add("product")
+        body = [
+            f"# p{s}[oc] = sum over {axes.letters} of {name}[{at}o] x[{axes.letters}c], in parts"
+            for s, (name, at) in enumerate(zip(names, letters, strict=True))
+        ]
+        body += [
+            "SUM: tl.constexpr = p0.dtype.element_ty",
+            "INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32",
+            "c_blocks, o_blocks = tl.cdiv(C_IN, IN), tl.cdiv(C_OUT, OUT)",
+            "part = tl.program_id(0)",
+            "c = part % c_blocks * IN + tl.arange(0, IN)",
+            "o = part // c_blocks % o_blocks * OUT + tl.arange(0, OUT)",
+            "part = (part // (c_blocks * o_blocks)).to(INDEX)",
+            *(f"s{s} = tl.zeros((OUT, IN), SUM)" for s in range(count)),
+            *([_HALVED] if pair else []),
+        ]
+        loop = [
+            "r = part * LENGTH + start + tl.arange(0, ROWS)",
+            *axes.positions(pair),
+            "right = inside[:, None] & (c < C_IN)[None, :]",
+            "left = inside[:, None] & (o < C_OUT)[None, :]",
+            f"at = {axes.row(axes.letters)}",
+            "a = tl.load(x + at.to(tl.int64)[:, None] * x_stride + c[None, :], mask=right, other=0.0)",
+        ]
+        if pair:
+            i, j = pair[0], pair[1]
+            loop += [
+                f"right = right & ({i} != {j})[:, None]",
+                f"at = {axes.row(exchanged(axes.letters, pair))}",
+                "b = tl.load(x + at.to(tl.int64)[:, None] * x_stride + c[None, :], mask=right, other=0.0)",
+            ]
+
+        def loaded(to: str, of: tuple[str, str, int]) -> Iterator[str]:
+            yield f"at = {axes.row(of[1])}"
+            place = f"{of[0]} + at.to(tl.int64)[:, None] * {of[0]}_stride + o[None, :]"
+            yield f"{to} = tl.load({place}, mask=left, other=0.0)"
+
+        s, halved = 0, []
+        for feature, turned in features:
+            loop += loaded("f", feature)
+            if turned is None:
+                loop.append(product(f"s{s}", "tl.trans(f)", "a"))
+                s += 1
+                continue
+            loop += [
+                *loaded("g", turned),
+                "if HALVED:",
+                f"    {product(f's{s}', 'tl.trans(f + g)', 'a + b')}",
+                f"    {product(f's{s + 1}', 'tl.trans(f - g)', 'a - b')}",
+                "else:",
+                f"    {product(f's{s}', 'tl.trans(f)', 'a')}",
+                f"    {product(f's{s}', 'tl.trans(g)', 'b')}",
+                f"    {product(f's{s + 1}', 'tl.trans(g)', 'a')}",
+                f"    {product(f's{s + 1}', 'tl.trans(f)', 'b')}",
+            ]
+            halved += _halved(f"s{s}", f"s{s + 1}")
+            s += 2
+        body += ["for start in range(0, LENGTH, ROWS):", *(f"    {line}" for line in loop), *halved]
+        body += [
+            "there = (o < C_OUT)[:, None] & (c < C_IN)[None, :]",
+            "at = (part.to(tl.int64) * C_OUT + o[:, None]) * C_IN + c[None, :]",
+            *(f"tl.store(p{s} + at, s{s}, mask=there)" for s in range(count)),
+        ]
+        tiles: Tiles = []
+        few = ((32, 64, 8), (32, 64, 4), (64, 64, 8), (32, 32, 4))
+        many = ((16, 32, 8), (16, 32, 4), (32, 32, 8), (32, 32, 4))
+        for rows, widest, warps in few if count <= 2 else many:
+            out, into = power(self.plan.out_channels, widest), power(self.plan.in_channels, widest)
+            load = 4 * rows * (count * out + (2 if pair else 1) * into)
+            stages = max(1, min(3, SHARED // load))
+            tiles.append(({"ROWS": rows, "OUT": out, "IN": into}, warps, stages))
+        parts = [f"p{s}" for s in range(count)]
+        given = [one for name in (*dict.fromkeys(names), "x") for one in (name, f"{name}_stride")]
+        arguments = [*parts, *given, "rows", *axes.names, "C_OUT", "C_IN"]
+        key = [*axes.names, "C_OUT", "C_IN"]
+        constants, does = ["LENGTH", "WIDE", "PRECISION"], Work(tuple(parts), count, 2 * count)
+        if not pair:
+            does = Work(tuple(parts), count, count)
+        return self._kernel("outer", arguments, constants, tiles, key, body, does)
 
     # What they have in common.
 
+    def _body(
+        self, steps: Sequence[AnyStep], known: dict[str, Word], weight: str, result: str
+    ) -> Iterator[str]:
+        self.spread = set()
+        yield from super()._body(steps, known, weight, result)
+
+    def _spread(self, name: str) -> Iterator[str]:
+        """See to it that a tensor lies in memory as kernels read it."""
+        if name not in self.spread:
+            self.spread.add(name)
+            self.parts.add("spread")
+            yield f"{name}, {name}_stride = spread({name})"
+
+    def _texts(self) -> dict[str, str]:
+        return super()._texts() | ON_GPU
+
+    def _numbers(self, values: list[Any]) -> str:
+        return repr(tuple(tuple(v) if isinstance(v, list) else v for v in values))
+
+    def _picked(self, rows: str, order: list[int]) -> str:
+        self.helpers.add("picked")
+        return f"picked({rows}, {self._table('PLACES', self._numbers(order))})"
+
+    def _placed(self, table: str, like: str) -> str:
+        self.helpers.add("placed")
+        return f"placed({table}, {like})"
+
     def _kernel(
-        self, kind: str, arguments: Sequence[str], constants: Sequence[str], body: Sequence[str]
+        self,
+        kind: str,
+        arguments: Sequence[str],
+        constants: Sequence[str],
+        tiles: Tiles,
+        key: Sequence[str],
+        body: Sequence[str],
+        does: Work,
     ) -> str:
         """The name of a kernel; equal ones are one."""
+        head = ["@triton.jit"]
+        if tiles:
+            self.parts.add("tuned")
+            each = list(dict.fromkeys(_config(*tile) for tile in tiles))
+            keys = ", ".join(f'"{name}"' for name in key)
+            head = [*listed("@tuned(", [f"[{keys}]", *each], ")"), *head]
+            constants = [*constants, *tiles[0][0]]
         given = [*arguments, *(f"{name}: tl.constexpr" for name in constants)]
-        lines = ["@triton.jit", "def NAME(", *_listed(given), "):"]
+        lines = [*head, *listed("def NAME(", given, "):")]
         text = "\n".join([*lines, *(f"    {line}" for line in body)])
         for name, made in self.kernels.items():
             if made == text.replace("NAME", name):
                 return name
         name = f"{kind}_{sum(name.startswith(kind) for name in self.kernels)}"
         self.kernels[name] = text.replace("NAME", name)
+        self.work[name] = does
         return name
 
-    def _said(self, step: Contract, source: str, word: Word) -> Iterator[str]:
-        """A sum in index notation."""
-        yield from describe(step, {source: word}, self.plan)
+    def _form(self, a: str, b: str) -> str:
+        self.parts.add("form")
+        return f"form({a}, {b})"
 
     def _size(self, kind: int) -> str:
         """The size of axes of a type, in a function."""
@@ -378,80 +693,64 @@ class _Emitter(Emitter):
         """The sizes of the types of axes that there are."""
         return [self._size(kind) for kind in sorted(set(word))]
 
-
-@dataclass(frozen=True)
-class _Axes:
-    """The axes of a tensor in a kernel: their letters, and the name of the size of each."""
-
-    letters: str
-    sizes: dict[str, str]
-    names: tuple[str, ...]
-    """The names of all sizes, as the kernel takes them."""
-
-    @classmethod
-    def of(cls, plan: Plan, word: Word) -> _Axes:
-        letters = indices(tuple(range(len(word))))
-        names = {kind: f"n{kind}" if plan.types > 1 else "n" for kind in sorted(set(word))}
-        sizes = {letter: names[kind] for letter, kind in zip(letters, word, strict=True)}
-        return cls(letters, sizes, tuple(names.values()))
-
-    @property
-    def sized(self) -> list[tuple[str, str]]:
-        return list(self.sizes.items())
-
-    def first(self, labels: Sequence[int]) -> dict[int, str]:
-        """The letter of the first axis that has each index."""
-        return {index: self.letters[labels.index(index)] for index in labels}
-
-    def permuted(self, order: Sequence[int]) -> list[str]:
-        """The letters on the axes of a tensor, axis i of the feature being its axis ``order[i]``."""
-        return [self.letters[order.index(axis)] for axis in range(len(order))]
-
-    def row(self, letters: Iterable[str]) -> str:
-        """The number of a row, from its indices."""
-        row = "batch"
-        for letter in letters:
-            row = f"({row})" if " " in row else row
-            row = f"{row} * {self.sizes[letter]} + {letter}"
-        return row
-
-    def positions(self) -> Iterator[str]:
-        """The indices of the r-th position of all inputs."""
-        yield "batch = r"
-        for letter, size in reversed(self.sized):
-            yield f"{letter} = batch % {size}"
-            yield f"batch = batch // {size}"
+    def _kept(self, step: Contract, word: Word) -> list[str]:
+        """The sizes of the axes that a sum keeps."""
+        return [self._size(word[step.labels.index(index)]) for index in step.keep]
 
 
-PART = 1024
-"""How many positions a program of ``outer`` sums over."""
-
-
-def _along(axis: int, order: int) -> str:
-    """What lays a range along an axis of a block, which has ``order`` axes and the channels."""
-    return "[" + ", ".join(":" if a == axis else "None" for a in range(order + 1)) + "]"
-
-
-def _listed(items: Iterable[str]) -> list[str]:
-    """Arguments on lines of their own."""
-    return textwrap.wrap(
-        ", ".join(items) + ",",
-        WIDTH - 8,
-        initial_indent="    ",
-        subsequent_indent="    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _form(a: str, b: str) -> str:
-    """The symplectic form: 1 for indices 2i, 2i + 1, -1 for these turned round."""
-    after = f"(({b} == {a} + 1) & ({a} % 2 == 0)).to(tl.int32)"
-    before = f"(({a} == {b} + 1) & ({b} % 2 == 0)).to(tl.int32)"
-    return f"({after} - {before})"
+def _config(constants: Mapping[str, int], warps: int, stages: int) -> str:
+    known = ", ".join(f'"{name}": {value}' for name, value in constants.items())
+    return f"triton.Config({{{known}}}, num_warps={warps}, num_stages={stages})"
 
 
 def _collapsed(step: Contract) -> list[int]:
     """The axes that are not the first of an index that is kept."""
     first = {step.labels.index(index) for index in step.keep}
     return [axis for axis in range(len(step.labels)) if axis not in first]
+
+
+def _stored(s: int, step: Contract, axes: Axes) -> list[str]:
+    """Write what has been added to a sum where no other program writes."""
+    first = axes.first(step.labels)
+    kept = [first[index] for index in step.keep]
+    row = axes.row(kept)
+    for axis in _collapsed(step):
+        letter = axes.letters[axis]
+        row = f"({row})" if " " in row else row
+        row = f"{row} * {letter}_blocks + {letter}_block"
+    inside = ["(batch < items)", *(f"({a} < {axes.sizes[a]})" for a in kept), "(c < C)"]
+    mask = " & ".join(inside)
+    return [f"at = {row}", f"tl.store(p{s} + at * C + c, s{s}, mask={mask})"]
+
+
+def _paired(
+    features: Sequence[tuple[str, str, int]], pair: str
+) -> Iterator[tuple[tuple[str, str, int], tuple[str, str, int] | None]]:
+    """Each feature with the one that is read with two letters exchanged; none without a pair."""
+    left = list(features)
+    while left:
+        feature = left.pop(0)
+        if not pair:
+            yield feature, None
+            continue
+        turned = exchanged(feature[1], pair)
+        other = next(one for one in left if one[:2] == (feature[0], turned))
+        left.remove(other)
+        yield feature, other
+
+
+def _halved(one: str, other: str) -> list[str]:
+    """Two totals from their sum and difference, where these were summed."""
+    return [
+        "if HALVED:",
+        f"    {one}, {other} = 0.5 * ({one} + {other}), 0.5 * ({one} - {other})",
+    ]
+
+
+def _written(total: str, axes: Axes, pair: str) -> list[str]:
+    """Write a total where it belongs."""
+    return [
+        f"at = {axes.row(exchanged(axes.letters, pair))}",
+        f"value = {total}.to(y.dtype.element_ty)",
+        "tl.store(y + at.to(tl.int64)[:, None] * C_OUT + o[None, :], value, mask=there)",
+    ]

@@ -1,0 +1,646 @@
+from tannaka.codegen.triton_ops import Sizes, registered, require_gpu
+
+require_gpu()
+import os
+from collections.abc import Callable
+from typing import Any
+
+import triton
+import triton.language as tl
+from torch.library import wrap_triton
+
+
+def tuned(key: list[str], *tiles: triton.Config) -> Callable[[Any], Any]:
+    """Time the tiles at the first call for each value of the key and each dtype; keep the fastest.
+
+    Triton keeps it on disk too, in its cache (TRITON_CACHE_DIR), by its own version, the kind of GPU,
+    the source of the kernel, the tiles, the key and the dtypes. TANNAKA_TUNE=0 in the environment
+    takes the first tile always, so that sums are rounded alike in every run.
+    """
+    fixed = os.environ.get("TANNAKA_TUNE") == "0" or triton.knobs.runtime.interpret
+    return triton.autotune(list(tiles[:1] if fixed else tiles), key, cache_results=not fixed)
+
+
+def fitted(size: int, most: int) -> int:
+    """The least power of two from ``size`` up, at most ``most``: what blocks of an axis are long."""
+    block = 1
+    while block < min(size, most):
+        block *= 2
+    return block
+
+
+def spread(x: Tensor) -> tuple[Tensor, int]:
+    """x with the channels of a position side by side, and how far the next position is from it.
+
+    A copy is made where positions are not equally far apart, as they are in one piece, and where x
+    is a range of the channels of such a tensor.
+    """
+    if x.ndim == 1 or x.numel() == 0:
+        return x.contiguous(), x.shape[-1]
+    fitting = x.stride(-1) == 1 or x.shape[-1] == 1
+    for axis in range(x.ndim - 2):
+        fitting = fitting and x.stride(axis) == x.shape[axis + 1] * x.stride(axis + 1)
+    return (x, x.stride(-2)) if fitting else (x.contiguous(), x.shape[-1])
+
+
+def summed_in(x: Tensor, *shape: int) -> Tensor:
+    """Room for sums of numbers like those of x."""
+    return x.new_empty(shape, dtype=torch.promote_types(x.dtype, torch.float32))
+
+
+def precision(x: Tensor) -> str:
+    """How exactly kernels multiply numbers like those of x."""
+    if x.dtype == torch.float64:
+        return "ieee"
+    if x.dtype == torch.float32:
+        return "tf32x3" if torch.get_float32_matmul_precision() == "highest" else "tf32"
+    # Triton's interpreter takes the bits of bfloat16 for whole numbers.
+    return "widened" if triton.knobs.runtime.interpret else "tf32"
+
+
+def wide(x: Tensor) -> bool:
+    """Whether positions of x, and what some programs count beyond, need 64 bits."""
+    return x.numel() // max(x.shape[-1], 1) >= 2**30
+
+
+@triton.jit
+def product(a, b, total, PRECISION: tl.constexpr):
+    """Add a @ b to the total, which is float32, or float64 where a and b are."""
+    if PRECISION == "widened":
+        return tl.dot(a.to(tl.float32), b.to(tl.float32), total, out_dtype=total.dtype)
+    return tl.dot(a, b, total, input_precision=PRECISION, out_dtype=total.dtype)
+
+
+@triton.jit
+def finish(parts, sums, rows, count, terms, C, ROWS: tl.constexpr, CHANNELS: tl.constexpr):
+    """Add up the parts of a sum, (rows, count, C) -> (rows, C), and divide by a number of terms."""
+    SUM: tl.constexpr = parts.dtype.element_ty
+    r = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    c = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
+    there = (r < rows)[:, None] & (c < C)[None, :]
+    total = tl.zeros((ROWS, CHANNELS), SUM)
+    for part in range(0, count):
+        at = r * count + part
+        total += tl.load(parts + at[:, None] * C + c[None, :], mask=there, other=0.0)
+    total = total / terms
+    tl.store(sums + r[:, None] * C + c[None, :], total.to(sums.dtype.element_ty), mask=there)
+
+
+@tuned(
+    ["n0", "n1", "C"],
+    triton.Config({"CHANNELS": 16}, num_warps=8, num_stages=2),
+    triton.Config({"CHANNELS": 16}, num_warps=4, num_stages=2),
+    triton.Config({"CHANNELS": 8}, num_warps=4, num_stages=2),
+)
+@triton.jit
+def sweep_0(
+    x,
+    x_stride,
+    p0,
+    items,
+    n0,
+    n1,
+    C,
+    ITEMS: tl.constexpr,
+    I_BLOCK: tl.constexpr,
+    J_BLOCK: tl.constexpr,
+    STRIP: tl.constexpr,
+    CHANNELS: tl.constexpr,
+):
+    # p0[j] = sum over i of x[ij], in parts
+    SUM: tl.constexpr = p0.dtype.element_ty
+    batch, c_blocks = tl.program_id(0), tl.cdiv(C, CHANNELS)
+    c = batch % c_blocks * CHANNELS + tl.arange(0, CHANNELS)[None, None, None, :]
+    batch = batch // c_blocks
+    j_blocks = tl.cdiv(n1, STRIP)
+    j_block = batch % j_blocks
+    batch = batch // j_blocks
+    i_blocks = tl.cdiv(n0, I_BLOCK)
+    i_block = batch % i_blocks
+    batch = batch // i_blocks
+    batch = batch.to(tl.int64) * ITEMS + tl.arange(0, ITEMS)[:, None, None, None]
+    i = i_block * I_BLOCK + tl.arange(0, I_BLOCK)[None, :, None, None]
+    for start in range(0, STRIP, J_BLOCK):
+        j = j_block * STRIP + start + tl.arange(0, J_BLOCK)[None, None, :, None]
+        inside = (batch < items) & (i < n0) & (j < n1) & (c < C)
+        at = (batch * n0 + i) * n1 + j
+        value = tl.load(x + at * x_stride + c, mask=inside, other=0.0).to(SUM)
+        s0 = tl.sum(value, axis=1, keep_dims=True)
+        at = (batch * n1 + j) * i_blocks + i_block
+        tl.store(p0 + at * C + c, s0, mask=(batch < items) & (j < n1) & (c < C))
+
+
+@triton.jit
+def finish_0(p0, c0, rows0, count0, terms0, C, ROWS: tl.constexpr, CHANNELS: tl.constexpr):
+    which = tl.program_id(1)
+    if which == 0:
+        finish(p0, c0, rows0, count0, terms0, C, ROWS, CHANNELS)
+
+
+@tuned(
+    ["n0", "n1", "C_IN", "C_OUT"],
+    triton.Config({"ROWS": 64, "OUT": 32, "DEPTH": 16}, num_warps=8, num_stages=3),
+    triton.Config({"ROWS": 64, "OUT": 32, "DEPTH": 16}, num_warps=4, num_stages=3),
+    triton.Config({"ROWS": 128, "OUT": 32, "DEPTH": 16}, num_warps=8, num_stages=3),
+    triton.Config({"ROWS": 32, "OUT": 32, "DEPTH": 16}, num_warps=4, num_stages=3),
+)
+@triton.jit
+def tile_0(
+    y,
+    x0,
+    x0_stride,
+    t0,
+    t0_stride,
+    weight,
+    rows,
+    n0,
+    n1,
+    C_IN,
+    C_OUT,
+    row_stride,
+    out_stride,
+    in_stride,
+    WIDE: tl.constexpr,
+    PRECISION: tl.constexpr,
+    ROWS: tl.constexpr,
+    OUT: tl.constexpr,
+    DEPTH: tl.constexpr,
+):
+    # y[ij] = W0 x0[ji]
+    # y[ij] += t0[i]
+    SUM: tl.constexpr = tl.float64 if y.dtype.element_ty == tl.float64 else tl.float32
+    INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32
+    program, o_blocks = tl.program_id(0), tl.cdiv(C_OUT, OUT)
+    r = (program // o_blocks).to(INDEX) * ROWS + tl.arange(0, ROWS)
+    o = program % o_blocks * OUT + tl.arange(0, OUT)
+    batch = r
+    j = batch % n0
+    batch = batch // n0
+    i = batch % n1
+    batch = batch // n1
+    inside = r < rows
+    total = tl.zeros((ROWS, OUT), SUM)
+    for start in range(0, C_IN, DEPTH):
+        c = start + tl.arange(0, DEPTH)
+        read = inside[:, None] & (c < C_IN)[None, :]
+        weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]
+        entry = o[None, :] * out_stride + c[:, None] * in_stride
+        at = (batch * n0 + j) * n1 + i
+        f = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
+        w = tl.load(weight + 0 * row_stride + entry, mask=weighed, other=0.0)
+        total = product(f, w, total, PRECISION)
+    there = inside[:, None] & (o < C_OUT)[None, :]
+    at = batch * n1 + i
+    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=there, other=0.0)
+    total += t.to(SUM)
+    at = (batch * n1 + i) * n0 + j
+    value = total.to(y.dtype.element_ty)
+    tl.store(y + at.to(tl.int64)[:, None] * C_OUT + o[None, :], value, mask=there)
+
+
+@tuned(
+    ["n0", "n1", "C"],
+    triton.Config({"CHANNELS": 16}, num_warps=8, num_stages=2),
+    triton.Config({"CHANNELS": 16}, num_warps=4, num_stages=2),
+    triton.Config({"CHANNELS": 32}, num_warps=8, num_stages=2),
+    triton.Config({"CHANNELS": 8}, num_warps=4, num_stages=2),
+)
+@triton.jit
+def sweep_1(
+    x,
+    x_stride,
+    p0,
+    items,
+    n0,
+    n1,
+    C,
+    ITEMS: tl.constexpr,
+    I_BLOCK: tl.constexpr,
+    J_BLOCK: tl.constexpr,
+    STRIP: tl.constexpr,
+    CHANNELS: tl.constexpr,
+):
+    # p0[i] = sum over j of x[ij], in parts
+    SUM: tl.constexpr = p0.dtype.element_ty
+    batch, c_blocks = tl.program_id(0), tl.cdiv(C, CHANNELS)
+    c = batch % c_blocks * CHANNELS + tl.arange(0, CHANNELS)[None, None, None, :]
+    batch = batch // c_blocks
+    j_blocks = tl.cdiv(n0, STRIP)
+    j_block = batch % j_blocks
+    batch = batch // j_blocks
+    i_blocks = tl.cdiv(n1, I_BLOCK)
+    i_block = batch % i_blocks
+    batch = batch // i_blocks
+    batch = batch.to(tl.int64) * ITEMS + tl.arange(0, ITEMS)[:, None, None, None]
+    i = i_block * I_BLOCK + tl.arange(0, I_BLOCK)[None, :, None, None]
+    s0 = tl.zeros((ITEMS, I_BLOCK, 1, CHANNELS), SUM)
+    for start in range(0, STRIP, J_BLOCK):
+        j = j_block * STRIP + start + tl.arange(0, J_BLOCK)[None, None, :, None]
+        inside = (batch < items) & (i < n1) & (j < n0) & (c < C)
+        at = (batch * n1 + i) * n0 + j
+        value = tl.load(x + at * x_stride + c, mask=inside, other=0.0).to(SUM)
+        s0 += tl.sum(value, axis=2, keep_dims=True)
+    at = (batch * n1 + i) * j_blocks + j_block
+    tl.store(p0 + at * C + c, s0, mask=(batch < items) & (i < n1) & (c < C))
+
+
+@tuned(
+    ["n0", "n1", "C_OUT", "C_IN"],
+    triton.Config({"ROWS": 32, "OUT": 32, "IN": 16}, num_warps=8, num_stages=3),
+    triton.Config({"ROWS": 32, "OUT": 32, "IN": 16}, num_warps=4, num_stages=3),
+    triton.Config({"ROWS": 64, "OUT": 32, "IN": 16}, num_warps=8, num_stages=3),
+)
+@triton.jit
+def outer_0(
+    p0,
+    g0,
+    g0_stride,
+    x,
+    x_stride,
+    rows,
+    n0,
+    n1,
+    C_OUT,
+    C_IN,
+    LENGTH: tl.constexpr,
+    WIDE: tl.constexpr,
+    PRECISION: tl.constexpr,
+    ROWS: tl.constexpr,
+    OUT: tl.constexpr,
+    IN: tl.constexpr,
+):
+    # p0[oc] = sum over ij of g0[jio] x[ijc], in parts
+    SUM: tl.constexpr = p0.dtype.element_ty
+    INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32
+    c_blocks, o_blocks = tl.cdiv(C_IN, IN), tl.cdiv(C_OUT, OUT)
+    part = tl.program_id(0)
+    c = part % c_blocks * IN + tl.arange(0, IN)
+    o = part // c_blocks % o_blocks * OUT + tl.arange(0, OUT)
+    part = (part // (c_blocks * o_blocks)).to(INDEX)
+    s0 = tl.zeros((OUT, IN), SUM)
+    for start in range(0, LENGTH, ROWS):
+        r = part * LENGTH + start + tl.arange(0, ROWS)
+        batch = r
+        j = batch % n1
+        batch = batch // n1
+        i = batch % n0
+        batch = batch // n0
+        inside = r < rows
+        right = inside[:, None] & (c < C_IN)[None, :]
+        left = inside[:, None] & (o < C_OUT)[None, :]
+        at = (batch * n0 + i) * n1 + j
+        a = tl.load(x + at.to(tl.int64)[:, None] * x_stride + c[None, :], mask=right, other=0.0)
+        at = (batch * n1 + j) * n0 + i
+        f = tl.load(g0 + at.to(tl.int64)[:, None] * g0_stride + o[None, :], mask=left, other=0.0)
+        s0 = product(tl.trans(f), a, s0, PRECISION)
+    there = (o < C_OUT)[:, None] & (c < C_IN)[None, :]
+    at = (part.to(tl.int64) * C_OUT + o[:, None]) * C_IN + c[None, :]
+    tl.store(p0 + at, s0, mask=there)
+
+
+@tuned(
+    ["n0", "n1", "C_IN", "C_OUT"],
+    triton.Config({"ROWS": 64, "OUT": 16, "DEPTH": 32}, num_warps=8, num_stages=3),
+    triton.Config({"ROWS": 64, "OUT": 16, "DEPTH": 32}, num_warps=4, num_stages=3),
+    triton.Config({"ROWS": 128, "OUT": 16, "DEPTH": 32}, num_warps=8, num_stages=3),
+    triton.Config({"ROWS": 32, "OUT": 16, "DEPTH": 32}, num_warps=4, num_stages=3),
+)
+@triton.jit
+def tile_1(
+    y,
+    x0,
+    x0_stride,
+    t0,
+    t0_stride,
+    weight,
+    rows,
+    n0,
+    n1,
+    C_IN,
+    C_OUT,
+    row_stride,
+    out_stride,
+    in_stride,
+    WIDE: tl.constexpr,
+    PRECISION: tl.constexpr,
+    ROWS: tl.constexpr,
+    OUT: tl.constexpr,
+    DEPTH: tl.constexpr,
+):
+    # y[ij] = W0 x0[ji]
+    # y[ij] += t0[j] / n
+    SUM: tl.constexpr = tl.float64 if y.dtype.element_ty == tl.float64 else tl.float32
+    INDEX: tl.constexpr = tl.int64 if WIDE else tl.int32
+    program, o_blocks = tl.program_id(0), tl.cdiv(C_OUT, OUT)
+    r = (program // o_blocks).to(INDEX) * ROWS + tl.arange(0, ROWS)
+    o = program % o_blocks * OUT + tl.arange(0, OUT)
+    batch = r
+    j = batch % n1
+    batch = batch // n1
+    i = batch % n0
+    batch = batch // n0
+    inside = r < rows
+    total = tl.zeros((ROWS, OUT), SUM)
+    for start in range(0, C_IN, DEPTH):
+        c = start + tl.arange(0, DEPTH)
+        read = inside[:, None] & (c < C_IN)[None, :]
+        weighed = (c < C_IN)[:, None] & (o < C_OUT)[None, :]
+        entry = o[None, :] * out_stride + c[:, None] * in_stride
+        at = (batch * n1 + j) * n0 + i
+        f = tl.load(x0 + at.to(tl.int64)[:, None] * x0_stride + c[None, :], mask=read, other=0.0)
+        w = tl.load(weight + 0 * row_stride + entry, mask=weighed, other=0.0)
+        total = product(f, w, total, PRECISION)
+    there = inside[:, None] & (o < C_OUT)[None, :]
+    at = batch * n1 + j
+    t = tl.load(t0 + at.to(tl.int64)[:, None] * t0_stride + o[None, :], mask=there, other=0.0)
+    total += t.to(SUM)
+    at = (batch * n0 + i) * n1 + j
+    value = total.to(y.dtype.element_ty)
+    tl.store(y + at.to(tl.int64)[:, None] * C_OUT + o[None, :], value, mask=there)
+
+
+def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
+    """The sum over batch and positions of features[f] times sources[s], for all s and f."""
+    if len(sources) == 1:
+        (source,) = (source.reshape(-1, source.shape[-1]) for source in sources)
+        return torch.stack([f.reshape(-1, f.shape[-1]).T @ source for f in features])
+    right = torch.cat([source.reshape(-1, source.shape[-1]) for source in sources], dim=-1)
+    left = torch.cat([feature.reshape(-1, feature.shape[-1]) for feature in features], dim=-1)
+    c_out, c_in = features[0].shape[-1], sources[0].shape[-1]
+    blocks = (left.T @ right).reshape(len(features), c_out, len(sources), c_in)
+    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)  # a row for each source and feature
+
+
+def picked(rows: Tensor, order: tuple[int, ...]) -> Tensor:
+    """Rows in another order."""
+    each = rows.unbind()
+    return torch.stack([each[row] for row in order])
+
+
+PLACES_0 = (1, 0)
+
+
+def forward(x: Tensor, weight: Tensor, bias: Tensor | None, n: tuple[int, ...]) -> Tensor:
+    """Apply the layer to x of shape (*batch, n0, n1, in_channels)."""
+    batch = x.shape[: x.ndim - 3]
+    # c0[j] = mean over i of x[ij]
+    x, x_stride = spread(x)
+    i_block = fitted(n[0], 32)
+    j_block = fitted(n[1], 16)
+    strip = fitted(n[1], 128)
+    items = max(1, 512 // (i_block * j_block))
+    p0 = summed_in(x, *batch, n[1], triton.cdiv(n[0], i_block), x.shape[-1])
+    programs = triton.cdiv(batch.numel(), items)
+    programs *= triton.cdiv(n[0], i_block)
+    programs *= triton.cdiv(n[1], strip)
+    wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
+        x, x_stride, p0, batch.numel(), n[0], n[1], x.shape[-1], items, i_block, j_block, strip
+    )
+    c0 = x.new_empty((*batch, n[1], x.shape[-1]))
+    rows = c0.numel() // x.shape[-1]
+    wrap_triton(finish_0)[triton.cdiv(rows, 32), 1, triton.cdiv(x.shape[-1], 32)](
+        p0, c0, c0.numel() // x.shape[-1], p0.shape[-2], n[0], x.shape[-1], 32, 32
+    )
+    # m1[i] = W1 c0[i]
+    m1 = c0 @ weight[1].T
+    del c0
+    # m0[ij] = W0 x[ji]
+    # m0[ij] += m1[i]
+    m0 = x.new_empty((*batch, n[1], n[0], weight.shape[1]))
+    rows = m0.numel() // weight.shape[1]
+    wrap_triton(tile_0)[
+        lambda tile: (triton.cdiv(rows, tile["ROWS"]) * triton.cdiv(weight.shape[1], tile["OUT"]),)
+    ](
+        m0,
+        x,
+        x_stride,
+        *spread(m1),
+        weight,
+        rows,
+        n[0],
+        n[1],
+        weight.shape[2],
+        weight.shape[1],
+        *weight.stride(),
+        wide(m0),
+        precision(m0),
+    )
+    return m0
+
+
+def gradients(
+    x: Tensor, weight: Tensor, g: Tensor, n: tuple[int, ...]
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    batch = g.shape[: g.ndim - 3]
+    turned = weight.transpose(1, 2)
+    # c0[j] = mean over i of x[ij]
+    x, x_stride = spread(x)
+    i_block = fitted(n[0], 32)
+    j_block = fitted(n[1], 16)
+    strip = fitted(n[1], 128)
+    items = max(1, 512 // (i_block * j_block))
+    p0 = summed_in(x, *batch, n[1], triton.cdiv(n[0], i_block), x.shape[-1])
+    programs = triton.cdiv(batch.numel(), items)
+    programs *= triton.cdiv(n[0], i_block)
+    programs *= triton.cdiv(n[1], strip)
+    wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
+        x, x_stride, p0, batch.numel(), n[0], n[1], x.shape[-1], items, i_block, j_block, strip
+    )
+    c0 = x.new_empty((*batch, n[1], x.shape[-1]))
+    rows = c0.numel() // x.shape[-1]
+    wrap_triton(finish_0)[triton.cdiv(rows, 32), 1, triton.cdiv(x.shape[-1], 32)](
+        p0, c0, c0.numel() // x.shape[-1], p0.shape[-2], n[0], x.shape[-1], 32, 32
+    )
+    # d_m1[i] = sum over j of g[ij]
+    g, g_stride = spread(g)
+    i_block = fitted(n[1], 32)
+    j_block = fitted(n[0], 16)
+    strip = fitted(n[0], 128)
+    items = max(1, 512 // (i_block * j_block))
+    p0 = summed_in(g, *batch, n[1], triton.cdiv(n[0], strip), g.shape[-1])
+    programs = triton.cdiv(batch.numel(), items)
+    programs *= triton.cdiv(n[1], i_block)
+    programs *= triton.cdiv(n[0], strip)
+    wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
+        g, g_stride, p0, batch.numel(), n[0], n[1], g.shape[-1], items, i_block, j_block, strip
+    )
+    d_m1 = g.new_empty((*batch, n[1], g.shape[-1]))
+    rows = d_m1.numel() // g.shape[-1]
+    wrap_triton(finish_0)[triton.cdiv(rows, 32), 1, triton.cdiv(g.shape[-1], 32)](
+        p0, d_m1, d_m1.numel() // g.shape[-1], p0.shape[-2], 1, g.shape[-1], 32, 32
+    )
+    w0 = outer((c0,), (d_m1,))
+    del c0
+    # d_c0[i] = W1 d_m1[i]
+    d_c0 = d_m1 @ turned[1].T
+    del d_m1
+    rows = x.numel() // x.shape[-1]
+    parts = max(1, triton.cdiv(rows, 1024))
+    w1 = summed_in(x, 1, parts, g.shape[-1], x.shape[-1])
+    wrap_triton(outer_0)[
+        lambda tile: (
+            parts * triton.cdiv(g.shape[-1], tile["OUT"]) * triton.cdiv(x.shape[-1], tile["IN"]),
+        )
+    ](
+        w1[0],
+        g,
+        g_stride,
+        x,
+        x_stride,
+        rows,
+        n[0],
+        n[1],
+        g.shape[-1],
+        x.shape[-1],
+        1024,
+        wide(x),
+        precision(x),
+    )
+    w1 = w1.sum(1).to(x.dtype)
+    # d_x[ij] = W0 g[ji]
+    # d_x[ij] += d_c0[j] / n
+    d_x = g.new_empty((*batch, n[0], n[1], turned.shape[1]))
+    rows = d_x.numel() // turned.shape[1]
+    wrap_triton(tile_1)[
+        lambda tile: (triton.cdiv(rows, tile["ROWS"]) * triton.cdiv(turned.shape[1], tile["OUT"]),)
+    ](
+        d_x,
+        g,
+        g_stride,
+        *spread(d_c0 / n[0]),
+        turned,
+        rows,
+        n[0],
+        n[1],
+        turned.shape[2],
+        turned.shape[1],
+        *turned.stride(),
+        wide(d_x),
+        precision(d_x),
+    )
+    of_weight = picked(torch.cat([w0, w1]), PLACES_0)
+    of_bias = None
+    return d_x, of_weight, of_bias
+
+
+def input_gradient(weight: Tensor, g: Tensor, n: tuple[int, ...]) -> Tensor:
+    batch = g.shape[: g.ndim - 3]
+    turned = weight.transpose(1, 2)
+    # d_m1[i] = sum over j of g[ij]
+    g, g_stride = spread(g)
+    i_block = fitted(n[1], 32)
+    j_block = fitted(n[0], 16)
+    strip = fitted(n[0], 128)
+    items = max(1, 512 // (i_block * j_block))
+    p0 = summed_in(g, *batch, n[1], triton.cdiv(n[0], strip), g.shape[-1])
+    programs = triton.cdiv(batch.numel(), items)
+    programs *= triton.cdiv(n[1], i_block)
+    programs *= triton.cdiv(n[0], strip)
+    wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
+        g, g_stride, p0, batch.numel(), n[0], n[1], g.shape[-1], items, i_block, j_block, strip
+    )
+    d_m1 = g.new_empty((*batch, n[1], g.shape[-1]))
+    rows = d_m1.numel() // g.shape[-1]
+    wrap_triton(finish_0)[triton.cdiv(rows, 32), 1, triton.cdiv(g.shape[-1], 32)](
+        p0, d_m1, d_m1.numel() // g.shape[-1], p0.shape[-2], 1, g.shape[-1], 32, 32
+    )
+    # d_c0[i] = W1 d_m1[i]
+    d_c0 = d_m1 @ turned[1].T
+    del d_m1
+    # d_x[ij] = W0 g[ji]
+    # d_x[ij] += d_c0[j] / n
+    d_x = g.new_empty((*batch, n[0], n[1], turned.shape[1]))
+    rows = d_x.numel() // turned.shape[1]
+    wrap_triton(tile_1)[
+        lambda tile: (triton.cdiv(rows, tile["ROWS"]) * triton.cdiv(turned.shape[1], tile["OUT"]),)
+    ](
+        d_x,
+        g,
+        g_stride,
+        *spread(d_c0 / n[0]),
+        turned,
+        rows,
+        n[0],
+        n[1],
+        turned.shape[2],
+        turned.shape[1],
+        *turned.stride(),
+        wide(d_x),
+        precision(d_x),
+    )
+    return d_x
+
+
+def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, Tensor | None]:
+    batch = g.shape[: g.ndim - 3]
+    # c0[j] = mean over i of x[ij]
+    x, x_stride = spread(x)
+    i_block = fitted(n[0], 32)
+    j_block = fitted(n[1], 16)
+    strip = fitted(n[1], 128)
+    items = max(1, 512 // (i_block * j_block))
+    p0 = summed_in(x, *batch, n[1], triton.cdiv(n[0], i_block), x.shape[-1])
+    programs = triton.cdiv(batch.numel(), items)
+    programs *= triton.cdiv(n[0], i_block)
+    programs *= triton.cdiv(n[1], strip)
+    wrap_triton(sweep_0)[lambda tile: (programs * triton.cdiv(x.shape[-1], tile["CHANNELS"]),)](
+        x, x_stride, p0, batch.numel(), n[0], n[1], x.shape[-1], items, i_block, j_block, strip
+    )
+    c0 = x.new_empty((*batch, n[1], x.shape[-1]))
+    rows = c0.numel() // x.shape[-1]
+    wrap_triton(finish_0)[triton.cdiv(rows, 32), 1, triton.cdiv(x.shape[-1], 32)](
+        p0, c0, c0.numel() // x.shape[-1], p0.shape[-2], n[0], x.shape[-1], 32, 32
+    )
+    # d_m1[i] = sum over j of g[ij]
+    g, g_stride = spread(g)
+    i_block = fitted(n[1], 32)
+    j_block = fitted(n[0], 16)
+    strip = fitted(n[0], 128)
+    items = max(1, 512 // (i_block * j_block))
+    p0 = summed_in(g, *batch, n[1], triton.cdiv(n[0], strip), g.shape[-1])
+    programs = triton.cdiv(batch.numel(), items)
+    programs *= triton.cdiv(n[1], i_block)
+    programs *= triton.cdiv(n[0], strip)
+    wrap_triton(sweep_1)[lambda tile: (programs * triton.cdiv(g.shape[-1], tile["CHANNELS"]),)](
+        g, g_stride, p0, batch.numel(), n[0], n[1], g.shape[-1], items, i_block, j_block, strip
+    )
+    d_m1 = g.new_empty((*batch, n[1], g.shape[-1]))
+    rows = d_m1.numel() // g.shape[-1]
+    wrap_triton(finish_0)[triton.cdiv(rows, 32), 1, triton.cdiv(g.shape[-1], 32)](
+        p0, d_m1, d_m1.numel() // g.shape[-1], p0.shape[-2], 1, g.shape[-1], 32, 32
+    )
+    w0 = outer((c0,), (d_m1,))
+    del c0, d_m1
+    rows = x.numel() // x.shape[-1]
+    parts = max(1, triton.cdiv(rows, 1024))
+    w1 = summed_in(x, 1, parts, g.shape[-1], x.shape[-1])
+    wrap_triton(outer_0)[
+        lambda tile: (
+            parts * triton.cdiv(g.shape[-1], tile["OUT"]) * triton.cdiv(x.shape[-1], tile["IN"]),
+        )
+    ](
+        w1[0],
+        g,
+        g_stride,
+        x,
+        x_stride,
+        rows,
+        n[0],
+        n[1],
+        g.shape[-1],
+        x.shape[-1],
+        1024,
+        wide(x),
+        precision(x),
+    )
+    w1 = w1.sum(1).to(x.dtype)
+    of_weight = picked(torch.cat([w0, w1]), PLACES_0)
+    of_bias = None
+    return of_weight, of_bias
+
+
+KERNELS = registered(
+    "6bb82c6f5146ce31",
+    (forward, gradients, input_gradient, weight_gradient),
+    Sizes((0, 1), (1, 0), 2, 0),
+)
