@@ -173,6 +173,19 @@ def test_files_take_the_same_steps_as_the_layer(
     assert torch.equal(generated(x), layer(x))
 
 
+@pytest.mark.parametrize("case", TORCH, ids=lambda case: case.name)
+def test_constants_follow_a_module_to_its_device(
+    case: Case, codes: dict[str, GeneratedCode]
+) -> None:
+    module = codes[case.name].load()(device="meta")
+    group = _closed(case.group) if _open(case.group) else case.group
+    x = torch.empty(2, *group.shape(case.k), 2, device="meta", dtype=module.weight.dtype)
+    asked = _open(case.group) and case.k in (0, (1,))
+    y = module(x, *([4] if asked else []))
+    assert y.device.type == "meta"
+    assert y.shape == (2, *group.shape(case.l), 3)
+
+
 def test_files_are_in_the_formatters_own_style(files: dict[str, Path]) -> None:
     folder = next(iter(files.values())).parent
     # A name is assigned and returned where the plan gives it one.
