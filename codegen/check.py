@@ -234,8 +234,11 @@ def _hom(f: object, group: Group | str | None, k: Any, l: Any) -> Hom:
 
 
 def group_of(f: object, group: Group | str) -> Group:
-    """The group that f names; one that no name says f has ``generators`` for, as generated layers do."""
-    if not isinstance(group, str):
+    """The group that a function says it commutes with.
+
+    A generated layer names it; of a group that no name tells, it has the generators.
+    """
+    if isinstance(group, Group):
         return group
     generators = getattr(f, "generators", None)
     if generators is None:

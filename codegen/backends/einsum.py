@@ -133,7 +133,8 @@ def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
     left = torch.cat([feature.reshape(-1, feature.shape[-1]) for feature in features], dim=-1)
     c_out, c_in = features[0].shape[-1], sources[0].shape[-1]
     blocks = (left.T @ right).reshape(len(features), c_out, len(sources), c_in)
-    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)  # a row for each source and feature
+    # A row for each source and feature.
+    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)
 ''',
 }
 """What emitted code calls; each stands in it when it is called."""
@@ -197,6 +198,17 @@ flattened, the values of the indices ``old``, flattened, at the terms of the sum
     ),
 )
 """What helpers do for some steps only, and what is left of it where no step asks for that."""
+
+MASKED = HELPERS | {
+    "scaled": '''\
+def scaled(x: Tensor, ratio: Tensor | None, power: int) -> Tensor:
+    """Multiply by a power of ratio, which has the shape of the batch, where there is one."""
+    if ratio is None:
+        return x
+    return x * (ratio**power).reshape(*ratio.shape, *(1,) * (x.ndim - ratio.ndim)).to(x.dtype)
+''',
+}
+"""The same for files, whose functions take a ratio where there is a mask."""
 
 BATCHED = HELPERS | {
     # vmap makes gather of index_select, which keeps for its gradient what later steps write to.
@@ -294,7 +306,7 @@ class Emitter:
 
     def _texts(self) -> dict[str, str]:
         """The helpers that there are."""
-        return BATCHED if self.batched else HELPERS
+        return BATCHED if self.batched else MASKED if self.lean else HELPERS
 
     def _helper(self, text: str) -> str:
         """A helper without what no step asks for, where that is wanted."""
@@ -326,8 +338,7 @@ class Emitter:
                 "    weight = weight + bias[:0].sum()",
             ]
         if plan.bias_basis is not None and any(sign != 1 for sign in plan.bias_signs):
-            signs = self._table("SIGNS", _tensor(list(plan.bias_signs)))
-            body += self._with_bias(f"bias = bias * {self._placed(signs, 'bias')}[:, None]")
+            body += self._with_bias(f"bias = bias * {self._column('SIGNS', 'bias')}")
         body += self._body(plan.steps, plan.words(), "weight", plan.result)
         result = self._owned(plan.steps, plan.result)
         bias = "" if plan.bias_basis is None else " bias: Tensor,"
@@ -366,7 +377,9 @@ class Emitter:
     def sized(self) -> str:
         """The last arguments of all functions."""
         sizes = "int" if self.plan.types == 1 else "tuple[int, ...]"
-        return f"n: {sizes}{', ratio: Tensor | None = None' if self.ragged is not None else ''}"
+        if self.ragged is None:
+            return f"n: {sizes}"
+        return f"n: {sizes}, ratio: Tensor{' | None = None' * self.lean}"
 
     def _function(
         self, head: list[str], given: str, order: int, body: list[str], result: str
@@ -381,8 +394,7 @@ class Emitter:
         """Scale the rows of the weight, and add one of zeros, where the steps need that."""
         made = weight
         if any(scale != 1 for scale in self.plan.scales):
-            table = self._table("SCALES", _floats([float(scale) for scale in self.plan.scales]))
-            made = f"{made} * {self._placed(table, 'weight')}[:, None, None]"
+            made = f"{made} * {self._column('SCALES', 'weight')}"
         mixes = [step for step in steps if isinstance(step, Mix)]
         if any(ABSENT in row for step in mixes for row in step.rows):
             if made != weight:
@@ -467,6 +479,19 @@ class Emitter:
         """Rows in another order."""
         return f"{rows}[{self._table('PLACES', self._numbers(order))}.to(g.device)]"
 
+    def _column(self, kind: str, like: str) -> str:
+        """The scales of rows, or the signs of those of the bias, as a constant like a parameter."""
+        if self.lean:
+            values = _floats(list(map(float, self.plan.scales)))
+            if kind == "SIGNS":
+                values = _tensor(list(self.plan.bias_signs))
+            rows = self._placed(self._table(kind, values), like)
+            return f"{rows}[:, None{', None' * (kind == 'SCALES')}]"
+        values = _floats([[[float(scale)]] for scale in self.plan.scales])
+        if kind == "SIGNS":
+            values = _tensor([[sign] for sign in self.plan.bias_signs])
+        return self._placed(self._table(kind, values), like)
+
     def _placed(self, table: str, like: str) -> str:
         """A constant with the dtype and on the device of another tensor."""
         return f"{table}.to({like})"
@@ -478,12 +503,16 @@ class Emitter:
             outs, features = len(step.outs), len(step.features)
             yield f"# {outs} results of order {order}, each from {features} features"
             return
-        diagram = drawing(step)
-        variables = {name: self._variable(name) for name in known}
-        words = {variables[name]: word for name, word in known.items()}
-        for line in describe(replaced(step, variables), words, self.plan):
+        if self.lean:
+            # Variables are called as the file calls them, and steps have their diagrams.
+            variables = {name: self._variable(name) for name in known}
+            known = {variables[name]: word for name, word in known.items()}
+            step = replaced(step, variables)
+        diagram = drawing(step) if self.lean else ""
+        for line in describe(step, known, self.plan):
             # Of an embedding, "y1 = y0 with y0[ij] += ...", only what it writes is said.
-            line = f"{diagram}: {line.split(' with ')[-1]}" if diagram else line
+            line = line.split(" with ")[-1]
+            line = f"{diagram}: {line}" if diagram else line
             yield from textwrap.wrap(
                 line, WIDTH - 4, initial_indent="# ", subsequent_indent="#     "
             )
@@ -699,15 +728,13 @@ class Emitter:
             else:
                 yield f"of_weight = {self._picked(every, order)}"
             if any(scale != 1 for scale in plan.scales):
-                scales = self._table("SCALES", _floats([float(scale) for scale in plan.scales]))
-                yield f"of_weight = of_weight * {self._placed(scales, 'of_weight')}[:, None, None]"
+                yield f"of_weight = of_weight * {self._column('SCALES', 'of_weight')}"
         if plan.bias_basis is None:
             yield "of_bias = None"
         else:
             yield f"of_bias = torch.stack({_list([f'b{row}' for row in range(len(plan.bias_signs))])})"
             if any(sign != 1 for sign in plan.bias_signs):
-                signs = self._table("SIGNS", _tensor(list(plan.bias_signs)))
-                yield f"of_bias = of_bias * {self._placed(signs, 'of_bias')}[:, None]"
+                yield f"of_bias = of_bias * {self._column('SIGNS', 'of_bias')}"
 
     def _diagonal(self, name: str, labels: tuple[int, ...]) -> str:
         """The view of a tensor on which axes of equal label have equal indices."""

@@ -90,7 +90,7 @@ class Work:
 
 def work(plan: Plan) -> dict[str, Work]:
     """What each kernel of a plan does, by its name."""
-    emitter = _Emitter(plan, optional=True)
+    emitter = _Emitter(plan, optional=True, lean=True)
     emitter.functions()
     return emitter.work
 
@@ -100,12 +100,12 @@ def kernels(plan: Plan) -> str:
 
     As ``einsum.kernels``, with Triton kernels before them; ``KERNELS`` has them for autograd.
     """
-    return f"{BACKED}\n{IMPORTS}\n\n{_text(_Emitter(plan, optional=True))}"
+    return f"{BACKED}\n{IMPORTS}\n\n{_text(_Emitter(plan, optional=True, lean=True))}"
 
 
 def ragged_kernels(plan: Plan, kind: int) -> str:
     """The same functions, each with an argument ``ratio`` more, as ``einsum.ragged_kernel`` has."""
-    emitter = _Emitter(plan, optional=True, ragged=kind)
+    emitter = _Emitter(plan, optional=True, lean=True, ragged=kind)
     return f"{BACKED}\n{IMPORTS}\n\n{_text(emitter)}"
 
 
@@ -118,7 +118,7 @@ def kernel(plan: Plan) -> str:
     The file has the text of the modules that are imported, in the place of the imports.
     """
     left = [kind for kind, size in enumerate(network_sizes(plan.group.n)) if size is None]
-    emitter = _Emitter(plan, optional=True, ragged=left[0] if len(left) == 1 else None)
+    emitter = _Emitter(plan, optional=True, lean=True, ragged=left[0] if len(left) == 1 else None)
     bias = ", bias: Tensor" if plan.bias_basis is not None else ""
     sizes = "n" if emitter.ragged is None else "(n, ratio)"
     head = signature("apply", f"x: Tensor, weight: Tensor{bias}, {emitter.sized}", "Tensor")

@@ -69,7 +69,7 @@ def checked(state: Mapping[str, Any], ours: Mapping[str, NDArray[Any]]) -> dict[
     found = {name: np.asarray(value) for name, value in state.items()}
     basis = found.pop("_extra_state", None)
     if basis is None or basis.dtype != np.uint8 or bytes(basis) != BASIS.encode():
-        raise ValueError(f"_extra_state: the state dict is not of the basis {BASIS!r}")
+        raise ValueError(f"_extra_state: not a state of the basis {BASIS!r}")
     shapes = {name: value.shape for name, value in ours.items() if name != "_extra_state"}
     if {name: value.shape for name, value in found.items()} != shapes:
         raise ValueError(f"expected arrays of the shapes {shapes}")
