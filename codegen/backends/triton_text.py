@@ -127,7 +127,7 @@ def mix(weight: Tensor, rows: tuple[tuple[int, ...], ...], *features: Tensor) ->
     return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
 ''',
     # Operators say that the gradient of the weight lies in one piece.
-    "outer": HELPERS["outer"].replace("(-1, c_out, c_in)  #", "(-1, c_out, c_in).contiguous()  #"),
+    "outer": HELPERS["outer"].replace("(-1, c_out, c_in)\n", "(-1, c_out, c_in).contiguous()\n"),
     "picked": '''\
 def picked(rows: Tensor, order: tuple[int, ...]) -> Tensor:
     """Rows in another order."""

@@ -374,7 +374,7 @@ def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
     c_out, c_in = features[0].shape[-1], sources[0].shape[-1]
     blocks = (left.T @ right).reshape(len(features), c_out, len(sources), c_in)
     # A row for each source and feature.
-    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)
+    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in).contiguous()
 
 
 def picked(rows: Tensor, order: tuple[int, ...]) -> Tensor:
@@ -646,7 +646,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
 
 
 KERNELS = registered(
-    "739f0bf169d73d8f",
+    "3ddf46b74e4fadfa",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 1), (1, 0), 2, 0),
 )

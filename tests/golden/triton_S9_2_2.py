@@ -513,7 +513,7 @@ def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
     c_out, c_in = features[0].shape[-1], sources[0].shape[-1]
     blocks = (left.T @ right).reshape(len(features), c_out, len(sources), c_in)
     # A row for each source and feature.
-    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)
+    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in).contiguous()
 
 
 def picked(rows: Tensor, order: tuple[int, ...]) -> Tensor:
@@ -970,7 +970,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "5cb5fc0069876014",
+    "eb96041056573aa1",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 15, 2),
 )
