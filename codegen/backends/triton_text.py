@@ -136,20 +136,18 @@ def picked(rows: Tensor, order: tuple[int, ...]) -> Tensor:
 ''',
     "levi_civita": '''\
 def levi_civita(
-    n: int, legs: tuple[int, ...], old: tuple[int, ...], new: tuple[int, ...]
+    n: int, old: tuple[int, ...], new: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Where the Levi-Civita symbol is not 0, and its sign there.
 
-    It has an index for each of ``legs``. For each value of the indices ``new``, flattened, the
-    values of the indices ``old``, flattened, at the terms of the sum, as many for each, and their
-    signs; 0 fills up.
+    For each value of the indices ``new``, flattened, the values of the indices ``old``, flattened,
+    at the terms of the sum, as many for each, and their signs; terms of sign 0 fill up.
     """
     found: list[list[tuple[int, int]]] = [[] for _ in range(n ** len(new))]
     for images in itertools.permutations(range(n)):
-        value = dict(zip(legs, images))
         sign = (-1) ** sum(a > b for a, b in itertools.combinations(images, 2))
-        target = sum(value[i] * n**p for p, i in enumerate(reversed(new)))
-        found[target].append((sum(value[i] * n**p for p, i in enumerate(reversed(old))), sign))
+        target = sum(images[i] * n**p for p, i in enumerate(reversed(new)))
+        found[target].append((sum(images[i] * n**p for p, i in enumerate(reversed(old))), sign))
     terms = max(map(len, found))
     filled = [term for row in found for term in row + [(0, 0)] * (terms - len(row))]
     return tuple(place for place, _ in filled), tuple(sign for _, sign in filled)
