@@ -50,6 +50,8 @@ class Target:
     framework: Literal["torch", "numpy", "jax"] = "torch"
     needs: str = ""
     """What it needs besides, in words."""
+    imports: tuple[str, ...] = ()
+    """What its kernel imports besides the library."""
     setup: tuple[str, ...] = ()
     """Statements at the start of its check, such as one that chooses a device."""
 
@@ -98,6 +100,7 @@ def standalone(plan: AnyPlan, kernel: str, name: str, target: Target, dtype: str
     head += diagram_tables(plan) if isinstance(plan, Task) else host_tables(plan)
     imports += torch_module.IMPORTS if torch else array_module.imports(jax)
     imports += [line for used, line in IMPORTED.items() if re.search(used, body)]
+    imports += target.imports
     return (
         f'"""{headline}\n\n{_explanation(plan, axes, name, target)}\n"""\n\n'
         f"from __future__ import annotations\n\n{merged(imports)}\n\n"
