@@ -363,7 +363,7 @@ def test_hom_and_groups_say_what_they_are() -> None:
         (lambda: Hom(S(3), 1, 1).project(np.eye(2)), ValueError, r"got shape \(2, 2\)"),
         (lambda: Hom(S(3), 1, 2).reduce(SetPartition.cup()), CompositionError, "but this is"),
         (lambda: S(3).inner(SetPartition.cup(), SetPartition.cap()), CompositionError, "no inner"),
-        (lambda: group("S5"), ValueError, "no group is called 'S5'"),
+        (lambda: group("Q5"), ValueError, "no group is called 'Q5'"),
         (lambda: group("S(0)"), ValueError, "got 0"),
         (lambda: group(5), TypeError, "a group's name is text"),  # type: ignore[arg-type]
         (lambda: Hom("S(3)", 1, 1), TypeError, "expected a group such as"),  # type: ignore[arg-type]
