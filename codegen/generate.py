@@ -132,7 +132,7 @@ def generate(
         name = re.sub(r"\W", "", f"{_short(group)}Linear{hom.k}To{hom.l}", flags=re.ASCII)
     check_identifier(name)
     source = standalone(plan, write(plan), name, target, dtype)
-    _check_free(name, source)
+    check_free(name, source)
     return GeneratedCode(name, source, plan, backend)
 
 
@@ -154,7 +154,7 @@ def check_identifier(name: object) -> None:
         )
 
 
-def _check_free(name: str, source: str) -> None:
+def check_free(name: str, source: str) -> None:
     """Refuse a class name that the rest of the file uses for something else."""
     nodes = list(ast.walk(ast.parse(source)))
     taken = {node.id for node in nodes if isinstance(node, ast.Name)} - {name}

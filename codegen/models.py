@@ -40,7 +40,13 @@ from tannaka.category.symmetric import S
 from tannaka.codegen.backends import ALONE
 from tannaka.codegen.choose import AnyPlan
 from tannaka.codegen.files import write_whole
-from tannaka.codegen.generate import DType, GeneratedCode, check_identifier, generate
+from tannaka.codegen.generate import (
+    DType,
+    GeneratedCode,
+    check_free,
+    check_identifier,
+    generate,
+)
 from tannaka.codegen.network import word
 from tannaka.codegen.notation import Reduce
 from tannaka.codegen.standalone import TARGETS, Target
@@ -333,6 +339,7 @@ def generate_network(
         docstring=_docstring(described, axes),
         ending=lambda names: _network(described, axes, names),
     )
+    check_free(described.name, source)
     return GeneratedNetwork(
         described.name, source, tuple(code.plan for code in codes), codes[0].backend
     )
