@@ -176,7 +176,8 @@ class _Recorder:
             tensors = {one: value for one, value in given.items() if torch.is_tensor(value)}
             reads = sum(_size(value) for one, value in tensors.items() if one not in work.writes)
             writes = sum(_size(tensors[one]) for one in work.writes)
-            whole = max(tensors.values(), key=_size).dtype in (torch.float32, torch.float64)
+            # Parts of sums are float32 always.
+            whole = all(one.dtype in (torch.float32, torch.float64) for one in tensors.values())
             flops = 0
             if products := work.exact if whole else work.rounded:
                 flops = 2 * products * given["rows"] * given["C_IN"] * given["C_OUT"]
