@@ -176,7 +176,8 @@ class _Recorder:
             tensors = {one: value for one, value in given.items() if torch.is_tensor(value)}
             reads = sum(_size(value) for one, value in tensors.items() if one not in work.writes)
             writes = sum(_size(tensors[one]) for one in work.writes)
-            whole = max(tensors.values(), key=_size).dtype in (torch.float32, torch.float64)
+            # Parts of sums are float32 always.
+            whole = all(one.dtype in (torch.float32, torch.float64) for one in tensors.values())
             flops = 0
             if products := work.exact if whole else work.rounded:
                 flops = 2 * products * given["rows"] * given["C_IN"] * given["C_OUT"]
@@ -194,7 +195,7 @@ def tuned(kernel: Any) -> bool:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A kernel as machine code, of its first tile."""
+    """A kernel as machine code."""
 
     registers: int
     """Of each thread."""
@@ -212,9 +213,10 @@ class Compiled:
         return re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z0-9]+)", self.source)
 
 
-def compiled(launch: Launch, capability: int = 90) -> Compiled:
+def compiled(launch: Launch, capability: int = 90, tile: int = 0) -> Compiled:
     """Compile the kernel of a launch for a GPU, by its compute capability: 80, 86, 90, ...
 
+    Of the tiles that Triton chooses among it takes the one with a number, the last for -1.
     Raises ValueError for what is no kernel, and under TRITON_INTERPRET=1, where nothing is compiled.
     """
     import triton
@@ -223,12 +225,12 @@ def compiled(launch: Launch, capability: int = 90) -> Compiled:
 
     if launch.kernel is None or triton.knobs.runtime.interpret:
         raise ValueError(f"{launch.name} cannot be compiled: no kernel, or interpreted")
-    kernel, tile, options = launch.kernel, {}, {}
+    kernel, sizes, options = launch.kernel, {}, {}
     if tuned(kernel):
-        first = kernel.configs[0]
-        kernel, tile = kernel.fn, first.kwargs
-        options = {"num_warps": first.num_warps, "num_stages": first.num_stages}
-    values = dict(zip(kernel.arg_names, launch.arguments, strict=False)) | tile
+        chosen = kernel.configs[tile]
+        kernel, sizes = kernel.fn, chosen.kwargs
+        options = {"num_warps": chosen.num_warps, "num_stages": chosen.num_stages}
+    values = dict(zip(kernel.arg_names, launch.arguments, strict=False)) | sizes
     signature: dict[str, str] = {}
     constants: dict[tuple[int, ...], Any] = {}
     known: dict[tuple[int, ...], Any] = {}
@@ -250,7 +252,7 @@ def compiled(launch: Launch, capability: int = 90) -> Compiled:
         target=GPUTarget("cuda", capability, 32),
         options=options,
     )
-    grid = launch.grid(tile) if callable(launch.grid) else launch.grid
+    grid = launch.grid(sizes) if callable(launch.grid) else launch.grid
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "kernel.cubin")
         path.write_bytes(made.asm["cubin"])

@@ -49,7 +49,8 @@ def kernels(task: dict[str, Any]) -> list[dict[str, Any]]:
     ]
     found = {}
     for launch in [launch for one in counted for launch in one.launches if launch.kernel]:
-        code = compiled(launch, task["capability"])
+        # The smallest tile is for float64.
+        code = compiled(launch, task["capability"], -1 if task["dtype"] == "float64" else 0)
         found[launch.name] = {
             "name": launch.name,
             "registers": code.registers,

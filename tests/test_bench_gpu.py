@@ -83,6 +83,20 @@ def test_counts_grow_as_the_work_does() -> None:
     assert small.floor <= small.total(small.forward)
 
 
+@pytest.mark.parametrize(("precision", "products"), [(PRECISIONS[0], 2), (PRECISIONS[2], 4)])
+@pytest.mark.parametrize("channels", [16, 1024])
+def test_products_are_counted_for_pairs_of_positions(
+    precision: Any, products: int, channels: int
+) -> None:
+    """Two for a pair ij and ji, of sums and differences, and four of floats too short for these."""
+    case = Case(tn.S(9), 2, 2, channels)
+    found = count(case, precision)
+    rows = case.batch * 9 * (9 // 2 + 1)
+    for launch in (*found.forward.launches, *found.backward.launches):
+        if launch.name.startswith(("tile", "outer")):
+            assert launch.flops == products * 2 * rows * channels**2
+
+
 def test_ways_agree_and_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_gpu, "ENTRIES", 2**10)
     calls = []

@@ -34,7 +34,7 @@ from torch.overrides import TorchFunctionMode
 
 import tannaka as tn
 from tannaka.codegen import triton_ops
-from tannaka.codegen.backends.triton import BLOCK, kernels
+from tannaka.codegen.backends.triton import BLOCK, SUMS, kernels
 from tannaka.codegen.fusion import Sweep, Tile, grouped
 from tannaka.codegen.lower import lower
 from tannaka.codegen.passes import optimise
@@ -276,6 +276,12 @@ def test_groups_are_the_steps_in_an_order_that_runs(name: str) -> None:
 def test_the_text_is_the_same_each_time() -> None:
     plan = optimise(lower(tn.Hom(tn.S(4), 2, 2), 3, 5))
     assert kernels(plan) == kernels(plan)
+
+
+def test_many_sums_are_made_by_several_kernels() -> None:
+    text = kernels(optimise(lower(tn.Hom(tn.S(9), 4, 1), 2, 2)))
+    assert f"p{SUMS - 1}" in text
+    assert f"p{SUMS}" not in text
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 Three kinds of kernel do what takes time, for every group whose plans have these steps:
 
-* ``sweep`` reads a tensor once, and makes all sums of it: each program takes a block of positions
-  and writes what its block adds to each sum; one more launch adds these parts up;
+* ``sweep`` reads a tensor once, and makes all sums of it, or six of many: each program takes a block
+  of positions and writes what its block adds to each sum; one more launch adds these parts up;
 * ``tile`` writes the result once: each program takes some positions, mixes the channels of all
   features there, permuted as they may be, adds what tensors of lower order put there, and writes.
   Where with every feature there is the one with two axes exchanged, as for all permutations of the
@@ -56,18 +56,23 @@ BLOCK = {1: (64,), 2: (32, 16), 3: (16, 16, 4), 4: (8, 8, 4, 4)}
 smaller axes it takes so many inputs that there are as many positions."""
 STRIP = 128
 """How many indices of the last axis it takes one block after the other, at most."""
+SUMS = 6
+"""How many sums a sweep makes at most; more do not fit registers, and cost more than to read again."""
 MAX_ORDER = max(BLOCK)
 MAX_TILE = 5
 """The most axes of a result that a kernel writes, or sums over: the letters of more are variables."""
 PART = 1024
 """How many positions a program of ``outer`` sums over."""
+FEATURES = 64
+"""The most that a kernel mixes into a result: for those of O(n), 5 -> 5, it is compiled 40 seconds, five
+times, and does not fit registers."""
 MOST = 24
-"""The most features of a result that a kernel writes, and the most products of a source and a feature
-for which the gradient of the weight has kernels: compiling one of many more takes a minute."""
+"""The most products of a source and a feature for which the gradient of the weight has kernels."""
 TOGETHER = 6
 """How many of them one kernel sums."""
 SHARED = 96 * 1024
-"""How many bytes of shared memory the loads of a pipelined loop may take, in float32."""
+"""How many bytes of shared memory the loads of a pipelined loop may take, in float32; no GPU has less
+than 99 KiB for a program."""
 
 _HALVED = "HALVED: tl.constexpr = SUM == x.dtype.element_ty  # else sums of two would be rounded"
 
@@ -178,8 +183,8 @@ class _Emitter(Emitter):
         swept = [name for name in (INPUT, GRADIENT) if 0 < len(known.get(name, ())) <= MAX_ORDER]
         groups = grouped(steps, known, swept, result)
         if any(isinstance(group, Tile) and not _tiled(group, known) for group in groups):
-            return grouped(steps, known, swept, result="")
-        return groups
+            groups = grouped(steps, known, swept, result="")
+        return [part for group in groups for part in _parted(group)]
 
     def _grouped(self, group: Group, known: dict[str, Word], weight: str) -> Iterator[str]:
         match group:
@@ -445,7 +450,8 @@ class _Emitter(Emitter):
             (64, 128, 8),
         ):
             width = power(out, widest)
-            load = 4 * len(features) * depth * (rows + width)
+            # The smallest tile fits in float64 too.
+            load = (8 if rows == 32 else 4) * len(features) * depth * (rows + width)
             stages = max(1, min(3, SHARED // max(load, 1)))
             tiles.append(({"ROWS": rows, "OUT": width, "DEPTH": depth}, warps, stages))
         embedded = [f"t{t}" for t in range(len(group.embeds))]
@@ -777,10 +783,19 @@ def _config(constants: Mapping[str, int], warps: int, stages: int) -> str:
     return f"triton.Config({{{known}}}, num_warps={warps}, num_stages={stages})"
 
 
+def _parted(group: Group) -> Iterator[Group]:
+    """A group as kernels run it: a sweep in several, where it makes many sums."""
+    if not isinstance(group, Sweep):
+        yield group
+        return
+    for start in range(0, len(group.steps), SUMS):
+        yield Sweep(group.source, group.steps[start : start + SUMS])
+
+
 def _tiled(group: Tile, known: Mapping[str, Word]) -> bool:
     """Whether a kernel writes the result."""
     features = group.mix.features if group.mix else ()
-    return len(known[group.out]) <= MAX_TILE and len(features) <= MOST
+    return len(known[group.out]) <= MAX_TILE and len(features) <= FEATURES
 
 
 def _collapsed(step: Contract) -> list[int]:
