@@ -163,10 +163,20 @@ def test_commands_need_no_torch_and_say_where_they_do(
 # Interrupted, cut off
 
 
+def _heard() -> None:
+    """Signals do what they usually do, also where tests run in the background, or under nohup."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def started(target: Path) -> subprocess.Popen[str]:
     """A command in the middle of writing its file."""
     running = subprocess.Popen(
-        [*COMMAND, *LONG, str(target)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *LONG, str(target)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heard,
     )
     until = time.monotonic() + 60
     while not any(path.stat().st_size for path in target.parent.glob(f".{target.name}.*")):
