@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_legacy_batchedtensor
 from torch.autograd import forward_ad
 
 Maybe = Tensor | None
@@ -98,6 +99,8 @@ def layer(of: Of, x: Tensor, weight: Tensor, bias: Maybe) -> Tensor:
         if bias is not None and bias.requires_grad and not weight.requires_grad:
             weight = seeing(weight, bias)
         return kernels.apply(x, weight, bias, n)
+    if _constant(of, x, weight, *(() if bias is None else (bias,))):
+        return of[0].batched.apply(x, weight, bias, of[1])
     if not _recorded():
         kernels, n = of
         return kernels.apply(x, weight, bias, n)
@@ -146,7 +149,26 @@ def _recorded() -> bool:
     )
 
 
+def _constant(of: Of, *tensors: Tensor) -> bool:
+    """Whether what a Function gives would be a constant, though it has derivatives.
+
+    So it is where a batch of gradients is taken at once, by ``is_grads_batched`` or
+    ``vectorize=True``, and derivatives of these are wanted.
+    """
+    if not torch.is_grad_enabled() or not any(map(is_legacy_batchedtensor, tensors)):
+        return False
+    if of[0].under_vmap is None:
+        raise NotImplementedError(
+            "kernels that PyTorch does not see into have no second derivatives of a batch of "
+            "gradients, as in jacobian(f, x, create_graph=True, vectorize=True): take "
+            "torch.func.jacrev, or backend='einsum'"
+        )
+    return True
+
+
 def _input_gradient(of: Of, weight: Tensor, g: Tensor) -> Tensor:
+    if _constant(of, weight, g):
+        return of[0].batched.input_gradient(weight, g, of[1])
     if not _recorded():
         kernels, n = of
         return kernels.input_gradient(weight, g, n)
@@ -155,6 +177,8 @@ def _input_gradient(of: Of, weight: Tensor, g: Tensor) -> Tensor:
 
 
 def _weight_gradient(of: Of, x: Tensor, g: Tensor) -> tuple[Tensor, Maybe]:
+    if _constant(of, x, g):
+        return of[0].batched.weight_gradient(x, g, of[1])
     if not _recorded():
         kernels, n = of
         return kernels.weight_gradient(x, g, n)
@@ -163,6 +187,8 @@ def _weight_gradient(of: Of, x: Tensor, g: Tensor) -> tuple[Tensor, Maybe]:
 
 
 def _gradients(of: Of, x: Tensor, weight: Tensor, g: Tensor) -> tuple[Tensor, Tensor, Maybe]:
+    if _constant(of, x, weight, g):
+        return of[0].batched.gradients(x, weight, g, of[1])
     if not _recorded():
         kernels, n = of
         return kernels.gradients(x, weight, g, n)
@@ -223,6 +249,8 @@ class _Layer(torch.autograd.Function):
     def vmap(info: Any, in_dims: Any, x: Tensor, weight: Tensor, bias: Maybe, of: Of) -> Any:
         if in_dims[1] is None and in_dims[2] is None:
             return layer(of, x.movedim(in_dims[0], 0), weight, bias), 0
+        if bias is not None:
+            weight = seeing(weight, bias)
         return _each(info, in_dims[:3], (x, weight, bias), of, layer, of[0].batched.apply), 0
 
 
@@ -425,18 +453,23 @@ def _one_by_one(
     differentiable: Callable[..., Any],
 ) -> Any:
     """Call a function for one of the batch after the other; what it returns as None stays None."""
+    size = info.batch_size
+
+    def one(tensor: Maybe, dim: int | None, i: int) -> Maybe:
+        if tensor is None or dim is None:
+            return tensor
+        # Where there is none, zeros say what shape the results have.
+        dim %= tensor.ndim
+        shape = (*tensor.shape[:dim], *tensor.shape[dim + 1 :])
+        return tensor.select(dim, i) if size else tensor.new_zeros(shape)
+
     found = [
-        differentiable(
-            of,
-            *(
-                tensor if tensor is None or dim is None else tensor.select(dim, i)
-                for tensor, dim in zip(tensors, in_dims, strict=True)
-            ),
-        )
-        for i in range(info.batch_size)
+        differentiable(of, *(one(t, dim, i) for t, dim in zip(tensors, in_dims, strict=True)))
+        for i in range(max(size, 1))
     ]
     if isinstance(found[0], tuple):
         return tuple(
-            None if parts[0] is None else torch.stack(parts) for parts in zip(*found, strict=True)
+            None if parts[0] is None else torch.stack(parts)[:size]
+            for parts in zip(*found, strict=True)
         )
-    return torch.stack(found)
+    return torch.stack(found)[:size]

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_legacy_batchedtensor
 from torch.nn import Parameter
 
 from tannaka.codegen.autograd import DIFFERENTIABLE, Kernels, uncast
@@ -80,8 +81,14 @@ def registered(digest: str, functions: Sequence[Callable[..., Any]], sizes: Size
 
 
 def _has_numbers(x: Tensor | None) -> bool:
-    """Whether a kernel can read x: not so on the meta device, for fake tensors and their like."""
-    return x is None or (type(x) in (Tensor, Parameter) and x.device.type != "meta")
+    """Whether a kernel can read x: not so on the meta device, for fake tensors and their like.
+
+    Nor for what ``is_grads_batched`` batches, of which operators see one after the other.
+    """
+    if x is None:
+        return True
+    plain = type(x) in (Tensor, Parameter) and not is_legacy_batchedtensor(x)
+    return plain and x.device.type != "meta"
 
 
 def _plain(x: Tensor | None) -> Tensor | None:

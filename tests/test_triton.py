@@ -227,6 +227,45 @@ def test_transforms_of_functions_are_those_of_the_einsum_backend() -> None:
     assert_equal(*outcomes)
 
 
+def test_a_batch_of_weights_meets_a_bias_that_learns() -> None:
+    ours, plain = both(tn.S(2), 2, 2)
+    x, weights = torch.randn(1, 2, 2, 2).double(), torch.randn(3, *ours.weight.shape).double()
+    outcomes = []
+    for layer in (ours, plain):
+
+        def run(weight: Tensor, layer: Any = layer) -> Any:
+            return torch.func.functional_call(layer, {"weight": weight}, (x,))
+
+        y = torch.vmap(run)(weights)
+        (of_bias,) = torch.autograd.grad(y.square().sum(), layer.bias)
+        none = torch.vmap(run)(weights[:0])
+        outcomes.append({"output": y, "gradient": of_bias, "output of none": none})
+    assert_equal(*outcomes)
+
+
+def test_gradients_come_in_batches() -> None:
+    ours, plain = both(tn.S(2), 2, 1)
+    x = random_input(ours, 1).requires_grad_()
+    every = torch.randn(3, 1, 2, 3).double().requires_grad_()
+
+    def gradients(layer: Any, **options: bool) -> Any:
+        leaves = (x, *layer.parameters())
+        return torch.autograd.grad(layer(x), leaves, every, is_grads_batched=True, **options)
+
+    for left, right in zip(gradients(ours), gradients(plain), strict=True):
+        torch.testing.assert_close(left, right)
+    with pytest.raises(NotImplementedError, match="no second derivatives of a batch"):
+        gradients(ours, create_graph=True)
+    of_x, of_weight, _ = gradients(plain, create_graph=True)
+    found = torch.autograd.grad(of_x.square().sum() + of_weight.pow(3).sum(), (x, every))
+    one_by_one = [
+        torch.autograd.grad(plain(x), (x, plain.weight), g, create_graph=True) for g in every
+    ]
+    total = torch.stack([a.square().sum() + b.pow(3).sum() for a, b in one_by_one]).sum()
+    wanted = torch.autograd.grad(total, (x, every))
+    torch.testing.assert_close(found, wanted)
+
+
 @pytest.mark.parametrize(
     ("group", "k", "l", "bias"),
     [(tn.S(3), 2, 1, True), (tn.S(3), 2, 1, False), (tn.Sp(2), 3, 1, True), (tn.SO(3), 1, 2, True)],
