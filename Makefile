@@ -8,7 +8,7 @@ endif
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test test-gpu lint bench bench-gpu dimensions notebooks clean
+.PHONY: demo test test-gpu lint bench bench-gpu dimensions notebooks explorer clean
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
@@ -40,8 +40,14 @@ bench: $(INSTALLED)
 dimensions: $(INSTALLED)
 	$(BIN)/python tests/dimension_table.py
 
+# Runs every notebook from top to bottom, and compares what it shows with what is committed.
 notebooks: $(INSTALLED)
-	$(BIN)/python -m pytest tests/test_notebooks.py
+	$(BIN)/python -m pytest --deep tests/test_notebooks.py
+
+# The explorer in JupyterLab, driven in Chromium; pictures to look at are in build/screenshots then.
+explorer: $(INSTALLED)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[browser]'
+	SCREENSHOTS=build/screenshots $(BIN)/python -m pytest tests/test_browser.py tests/test_pages.py
 
 clean:
 	rm -rf .venv build dist *.egg-info

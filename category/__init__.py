@@ -6,6 +6,7 @@ from tannaka.category.functor import matrix as matrix
 from tannaka.category.groups import Group as Group
 from tannaka.category.groups import group as group
 from tannaka.category.hom import Hom as Hom
+from tannaka.category.hyperoctahedral import H as H
 from tannaka.category.orbitals import Orbit as Orbit
 from tannaka.category.orthogonal import SO as SO
 from tannaka.category.orthogonal import O as O

@@ -30,6 +30,8 @@ from tannaka.diagrams.spaces.listed import Listed
 from tannaka.diagrams.spaces.unions import Union
 
 _MOST_KEYS = 8
+MAX_GROWN = 16
+"""Largest dimension for which a notebook shows graphs, not orbits: growing them takes a while."""
 MAX_INVERTED = 150
 """Largest dimension at which the table of the basis is inverted once, and not solved each time."""
 
@@ -226,11 +228,11 @@ class Aut(PermutationGroup):
         self.check_places(diagram)
         counts = homomorphisms(diagram, self.host)
         places = np.argwhere(counts)
-        values = counts[tuple(places.T)]
+        values = counts[counts != 0]
         labels = np.array([*diagram.outputs, *diagram.inputs], dtype=np.int64)
         tuples = places[:, labels]
         l = diagram.cod
-        return self.flat(tuples[:, :l]), self.flat(tuples[:, l:]), np.atleast_1d(values)
+        return self.flat(tuples[:, :l]), self.flat(tuples[:, l:]), values
 
     def check(self, diagram: Diagram) -> None:
         """Raise TypeError or ValueError for diagrams that say nothing of this group's graph."""
@@ -258,6 +260,16 @@ class Aut(PermutationGroup):
             heading=str(self),
             keys=tuple(Key(name, edge=name) for name in names.values() if name)[:_MOST_KEYS],
         )
+
+    def displayed(self, k: int, l: int) -> tuple[str, Enumeration[Any], int]:
+        """The basis of bilabelled graphs, or the orbits where growing graphs would take a while."""
+        if self.dimension(k, l) <= MAX_GROWN:
+            return "bilabelled graphs", self.basis(k, l), MAX_GROWN
+        return super().displayed(k, l)
+
+    def latex(self) -> str:
+        """Its name for LaTeX's math mode."""
+        return "\\mathrm{Aut}(\\Gamma)"
 
     def __str__(self) -> str:
         return f"Aut({self.host})"

@@ -113,8 +113,9 @@ def check_entries(shape: tuple[int, int], count: int = 1, *, each: int = 8) -> N
     """Refuse to build ``count`` dense matrices of a shape that would not fit, ``each`` bytes an entry."""
     entries = count * shape[0] * shape[1]
     if entries * each > MAX_BYTES:
+        many = "a dense matrix" if count == 1 else f"{readable(count)} dense matrices"
         raise SizeError(
-            f"{readable(count)} dense matrices of shape ({', '.join(map(readable, shape))}) have "
+            f"{many} of shape ({', '.join(map(readable, shape))}) would have "
             f"{readable(entries)} entries, more than {MAX_BYTES >> 30} GiB: take a smaller n, "
             "or use the layer, which never forms them"
         )

@@ -6,8 +6,8 @@ decorated with ``@register``, and import it in ``category/__init__.py``; its nam
 which diagrams span, which of them are a basis and how to write the others in it, how many those
 are, what generates the group, and how to draw a random element. Generated files check themselves
 with an element of the group, so the class also says in PyTorch and in NumPy how to draw one
-(``torch_sample``, ``numpy_sample``). A new kind of diagram needs a strategy in ``tannaka.testing.strategies`` and,
-unless its matrix is a product of deltas, a lowering.
+(``torch_sample``, ``numpy_sample``). A new kind of diagram needs a strategy in
+``tannaka.testing.strategies`` and, unless its matrix is a product of deltas, a lowering.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tannaka.category import functor
+from tannaka.category.cards import group_card
 from tannaka.category.sparse import Entries, csr, nonzeros
 from tannaka.category.straightening import Sum, straightened
 from tannaka.category.walks import Walks
@@ -34,7 +35,8 @@ from tannaka.diagrams.diagram import Diagram, natural
 from tannaka.diagrams.diagram import order as natural_order
 from tannaka.diagrams.errors import CompositionError, SizeError
 from tannaka.diagrams.morphism import Morphism
-from tannaka.diagrams.partition import connected
+from tannaka.diagrams.partition import SetPartition, connected
+from tannaka.diagrams.pictures.bundle import HTML, LATEX, PLAIN, mimebundle
 from tannaka.diagrams.spaces.enumeration import Enumeration
 
 if TYPE_CHECKING:
@@ -104,6 +106,43 @@ class Group(ABC):
     @abstractmethod
     def walks(self, k: Any, l: Any) -> Walks:
         """The walks on the McKay quiver whose number is the dimension of Hom_G(V^k, V^l)."""
+
+    @property
+    def open(self) -> bool:
+        """Whether this is a family of groups, one for every n."""
+        return False
+
+    @property
+    def walked(self) -> bool:
+        """Whether :meth:`walks` knows the irreducible representations."""
+        return True
+
+    def displayed(self, k: Any, l: Any) -> tuple[str, Enumeration[Any], int]:
+        """The basis that a notebook shows: what it is called, and how many are drawn in a second."""
+        return "basis diagrams", self.basis(k, l), 1000
+
+    @abstractmethod
+    def latex(self) -> str:
+        """The group's name for LaTeX's math mode."""
+
+    @abstractmethod
+    def object_latex(self, word: Any) -> str:
+        """The space V^word for LaTeX's math mode."""
+
+    @abstractmethod
+    def card(self) -> str:
+        """The group as a piece of HTML, for a notebook."""
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        # Hypothesis would write out the fields, those of the class among them.
+        printer.text(repr(self))
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        formats = {PLAIN: self.__str__, HTML: self.card}
+        formats[LATEX] = lambda: f"$\\displaystyle {self.latex()}$"
+        return mimebundle(formats, include, exclude)
 
     @abstractmethod
     def generators(self) -> list[Any]:
@@ -258,10 +297,22 @@ class MatrixGroup(Group):
         """The sizes of ``word`` axes: n each."""
         return (self.n,) * word
 
-    @property
-    def open(self) -> bool:
-        """Whether this is a family of groups, one for every n."""
-        return False
+    def latex(self) -> str:
+        r"""The group's name for LaTeX's math mode.
+
+        >>> from tannaka.category.orthogonal import SO
+        >>> print(SO(3).latex())
+        \mathrm{SO}(3)
+        """
+        return f"\\mathrm{{{self.symbol}}}({'n' if self.n is None else self.n})"
+
+    def card(self) -> str:
+        """The group as a piece of HTML, for a notebook: its generators, and dimensions."""
+        return group_card(self)
+
+    def object_latex(self, word: int) -> str:
+        """The space V^word for LaTeX's math mode."""
+        return {0: "\\mathbb{R}", 1: "V"}.get(word, f"V^{{\\otimes {word}}}")
 
     @property
     def form(self) -> NDArray[np.int64]:
@@ -333,12 +384,21 @@ class MatrixGroup(Group):
         """Raise TypeError for another kind of diagram, ValueError for one with another n."""
         if not isinstance(diagram, self.families):
             names = " and ".join(family.__name__ for family in self.families)
-            raise TypeError(f"{self} acts through {names} diagrams, got a {type(diagram).__name__}")
+            raise TypeError(
+                f"{self} acts through {names} diagrams, got a {type(diagram).__name__}"
+                f"{self._converted(diagram)}"
+            )
         (n,) = diagram.fixed
         if n is not None and n != self.n:
             raise ValueError(
                 f"{self} has determinant vertices with {self.n} legs, got {n} in ({diagram})"
             )
+
+    def _converted(self, diagram: Diagram) -> str:
+        """How a diagram of another family is written in one of this group's, where it can be."""
+        if hasattr(diagram, "partition") and SetPartition in self.families:
+            return "; f.partition() is the same diagram as a SetPartition"
+        return ""
 
     def act(self, g: ArrayLike, x: ArrayLike, order: int) -> NDArray[Any]:
         """Act with g, of shape (n, n), on tensors x of shape (*batch, n, ..., n, channels).
@@ -427,7 +487,8 @@ def group(text: str | Group) -> Group:
             known = ", ".join(f"{symbol}(n)" for symbol in sorted(GROUPS))
             raise ValueError(
                 f"no group is called {text!r}; the groups are {known}, n a number >= 1, "
-                "products such as S(3) x O(2), and the family S()"
+                "products such as S(3) x O(2), and the family S(); in Python also "
+                "tannaka.PermutationGroup([(1, 2, 0)]), of any permutations, and tannaka.Aut(graph)"
             )
         factors.append(kind(*([] if family else [int(number)])))
     return factors[0] if len(factors) == 1 else PRODUCTS[0](factors)

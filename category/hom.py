@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -14,12 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tannaka.category import functor
+from tannaka.category.gallery import gallery_html, gallery_picture
 from tannaka.category.groups import Group
-from tannaka.category.walks import Walks
+from tannaka.category.orbitals import Orbit
+from tannaka.category.relations import Relations
+from tannaka.category.walks import Shape, Walks, place
 from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.errors import CompositionError, SizeError
 from tannaka.diagrams.morphism import Morphism, exact
+from tannaka.diagrams.pictures.bundle import HTML, mimebundle, picture_formats
 from tannaka.diagrams.pictures.panels import list_svg, panels_svg, sum_panel
 from tannaka.diagrams.pictures.svg import gallery_svg
 from tannaka.diagrams.pictures.text import gallery_text
@@ -108,7 +112,7 @@ class Hom:
     def orbit_basis(self) -> tuple[Morphism, ...]:
         """The orbit basis of a group of permutations: matrices of 0 and 1 with disjoint entries.
 
-        For S(n), row i of this basis and of the diagram basis belong to one set partition.
+        For S(n) and H(n), row i of this basis and of the diagram basis belong to one set partition.
         Raises ValueError for other groups, which have infinitely many orbits of indices.
 
         >>> from tannaka.category.symmetric import S
@@ -122,11 +126,11 @@ class Hom:
             raise SizeError(f"{self}: that is too many orbits to list")
         return tuple(parts)
 
-    def relations(self) -> dict[Any, Morphism]:
+    def relations(self) -> Relations:
         """Each spanning diagram outside the basis, as the sum of basis diagrams that it equals.
 
-        Exact, by straightening: no linear algebra. Empty when the diagrams are independent. Raises
-        SizeError for more than ten million diagrams; :meth:`reduce` does one at a time.
+        A dictionary, which a notebook shows as pictures. Exact, by straightening: no linear algebra.
+        Empty when the diagrams are independent. Raises SizeError for more than ten million diagrams; :meth:`reduce` does one at a time.
 
         >>> from tannaka.category.orthogonal import O
         >>> for diagram, equal in Hom(O(1), 2, 2).relations().items():
@@ -139,7 +143,11 @@ class Hom:
                 f"Hom({self.group}, {self.k}, {self.l}) is spanned by {readable(self.count)} "
                 "diagrams: hom.reduce(d) writes any one of them in the basis"
             )
-        return {d: self.group.morphism(d) for d in self.diagrams() if d not in self.independent}
+        found = {d: self.group.morphism(d) for d in self.diagrams() if d not in self.independent}
+        words = "1 relation" if len(found) == 1 else f"{len(found):,} relations"
+        none = "the spanning diagrams are independent: no relations"
+        at = f"Hom({self.group}, {self.k}, {self.l})"
+        return Relations(found, f"{at}: {words if found else none}")
 
     def reduce(self, f: Diagram | Morphism) -> Morphism:
         """A diagram or a sum k -> l in the basis: equal sums are equal maps.
@@ -286,6 +294,32 @@ class Hom:
         """
         return self.group.walks(self.k, self.l)
 
+    @property
+    def has_blocks(self) -> bool:
+        """Whether :meth:`blocks` knows the irreducibles."""
+        if isinstance(self.k, tuple) or not self.group.walked:
+            return False
+        walks = self.group.walks(self.k, self.l)
+        return walks.ends == (walks.start,)
+
+    def blocks(self) -> dict[Shape, tuple[int, int]]:
+        """How often each irreducible that is in both is in V^l and in V^k, by its partition.
+
+        In bases of V^k and V^l that suit, every map of this space is a block of such a size for each
+        irreducible, so that the dimension is the sum of their products. Known for S(n), O(n) and
+        Sp(n), and for A(n) and SO(n) where the determinant is out of reach; else raises ValueError.
+
+        >>> from tannaka.category.symmetric import S
+        >>> Hom(S(4), 2, 2).blocks()
+        {(4,): (2, 2), (3, 1): (3, 3), (2, 2): (1, 1), (2, 1, 1): (1, 1)}
+        """
+        if not self.has_blocks:
+            raise ValueError(f"{self}: its irreducible blocks are not known here")
+        walks = self.walks()
+        inputs, outputs = walks.after(self.k), walks.after(self.l)
+        common = sorted(inputs.keys() & outputs.keys(), key=place)
+        return {shape: (outputs[shape], inputs[shape]) for shape in common}
+
     def matrices(self) -> NDArray[np.int64]:
         """The matrices of the basis, of shape (dimension, n**l, n**k), in exact integers.
 
@@ -298,11 +332,33 @@ class Hom:
         return out
 
     def text(self, width: int = 80, kind: str = "diagram") -> str:
-        """The basis of this kind drawn for a terminal ``width`` columns wide."""
-        if kind == "diagram":
-            return gallery_text(self.basis(), width=width)
-        drawn = [_single(f) or f for f in self.basis(kind)]
-        return "\n\n".join(f"{i}: {f}\n{f.text()}" for i, f in enumerate(drawn))
+        """The basis of this kind drawn for a terminal ``width`` columns wide; orbits as their tuples.
+
+        >>> from tannaka.category.permutations import PermutationGroup
+        >>> print(Hom(PermutationGroup([(1, 2, 0)]), 1, 1).text())
+        0: [0 ← 0] of PermutationGroup of order 3 on 3 points: 3 pairs
+        0 ← 0
+        1 ← 1
+        2 ← 2
+        <BLANKLINE>
+        1: [0 ← 1] of PermutationGroup of order 3 on 3 points: 3 pairs
+        0 ← 1
+        1 ← 2
+        2 ← 0
+        <BLANKLINE>
+        2: [0 ← 2] of PermutationGroup of order 3 on 3 points: 3 pairs
+        0 ← 2
+        1 ← 0
+        2 ← 1
+        """
+        basis = self.basis(kind)
+        if kind == "diagram" and not any(isinstance(one, Orbit) for one in basis[:1]):
+            return gallery_text(basis, width=width)
+        drawn = []
+        for i, f in enumerate(basis if kind == "diagram" else map(_plain, basis)):
+            # An orbit's text begins with its name.
+            drawn.append(f"{i}: " + ("" if isinstance(f, Orbit) else f"{f}\n") + f.text())
+        return "\n\n".join(drawn)
 
     def svg(self, kind: str = "diagram") -> str:
         """The basis of this kind as one self-contained SVG picture.
@@ -323,16 +379,37 @@ class Hom:
             return panels_svg(panels, list(map(str, singles)), title=str(self))
         return list_svg([sum_panel(f.written()) for f in basis], title=str(self))
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        bundle = {"text/plain": str(self)}
-        if self.dimension <= 203:
-            bundle["image/svg+xml"] = self.svg()
-        return bundle
+    def latex(self) -> str:
+        r"""The space and its dimension as a formula for LaTeX's math mode.
+
+        >>> from tannaka.category.symmetric import S
+        >>> print(Hom(S(4), 2, 1).latex())
+        \dim \mathrm{Hom}_{\mathrm{S}(4)}\left(V^{\otimes 2}, V\right) = 5
+        """
+        ends = ", ".join(map(self.group.object_latex, (self.k, self.l)))
+        dimension = readable(self.dimension).replace(",", "{,}")
+        return f"\\dim \\mathrm{{Hom}}_{{{self.group.latex()}}}\\left({ends}\\right) = {dimension}"
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        formats = picture_formats(self.__str__, lambda: gallery_picture(self), self.latex)
+        formats[HTML] = lambda: gallery_html(self)
+        return mimebundle(formats, include, exclude)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        # Hypothesis would write out the fields.
+        printer.text(repr(self))
 
     def __str__(self) -> str:
         return f"Hom({self.group}, {self.k}, {self.l}): dimension {readable(self.dimension)}"
 
     __repr__ = __str__
+
+
+def _plain(f: Morphism) -> Diagram | Morphism:
+    """A sum that is one diagram, once, as that diagram."""
+    return _single(f) or f
 
 
 def _single(f: Morphism) -> Diagram | None:

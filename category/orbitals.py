@@ -8,7 +8,7 @@ coefficients that are the intersection numbers of coherent configurations.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -211,6 +211,12 @@ class Orbit(Diagram):
         """The same without words, small, its points as numbers: as it stands in galleries and sums."""
         sketch = replace(orbit_portrait(self), names=())
         return host_panel(sketch, size=150.0, keys=False)
+
+    def factors_latex(self, vertices: Sequence[int]) -> Iterator[str]:
+        """One where the indices are a tuple of the orbit."""
+        at = ", ".join(f"i_{{{v}}}" for v in vertices)
+        least = ", ".join(map(str, self.indices))
+        yield f"\\left[\\,({at}) \\in G \\cdot ({least})\\,\\right]"
 
     def tikz(self) -> str:
         """Draw the same as a ``tikzpicture`` for LaTeX."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property, wraps
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tannaka.category.cards import points_card
 from tannaka.category.functor import check_entries
 from tannaka.category.functor import matrix as matrix_of
 from tannaka.category.groups import MatrixGroup, check_same_orders
@@ -27,12 +28,15 @@ from tannaka.diagrams.diagram import Diagram, natural, order, permuted
 from tannaka.diagrams.errors import SizeError
 from tannaka.diagrams.morphism import Morphism
 from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.pictures.bundle import HTML, mimebundle, picture_formats
 from tannaka.diagrams.pictures.hosts import HostSketch
 from tannaka.diagrams.pictures.hostsvg import host_panel, host_svg, host_title
 from tannaka.diagrams.pictures.hosttikz import host_tikz
 from tannaka.diagrams.pictures.panels import beside_svg, diagram_panel
 from tannaka.diagrams.spaces.enumeration import Enumeration
 
+MAX_LINES = 30_000
+"""Most pairs of a point and a host's edge in a gallery, which are kept apart."""
 MAX_LABELS = 2**27
 """Most index tuples that are numbered by their orbits in one table."""
 
@@ -73,8 +77,9 @@ class PermutationGroup(MatrixGroup):
     """The group that permutations of 0 .. n-1 generate, as n x n permutation matrices.
 
     ``generators`` are permutations of 0 .. n-1, each the tuple of its images, or SymPy's; or a
-    PermutationGroup, SymPy's or this one. ``n`` need only be given where there are no generators. Groups are equal
-    when they have the same generators.
+    PermutationGroup, SymPy's or this one: cyclic and dihedral groups are
+    ``PermutationGroup(sympy.combinatorics.CyclicGroup(6))`` and of its ``DihedralGroup``. ``n`` need
+    only be given where there are no generators. Groups are equal when they have the same generators.
 
     Its equivariant maps have the orbits of index tuples for a basis, at every n.
     Raises TypeError or ValueError for anything else than permutations of one length.
@@ -448,8 +453,30 @@ def random_element(n: int, rng: np.random.Generator) -> Floats:
         """Draw as a ``tikzpicture`` for LaTeX."""
         return host_tikz(group_portrait(self))
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/plain": repr(self), "image/svg+xml": self.svg()}
+    def card(self) -> str:
+        """The group as a piece of HTML, for a notebook: its points or its host graph."""
+        return points_card(self)
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        formats = picture_formats(self.__repr__, self.svg, self.latex)
+        formats[HTML] = self.card
+        return mimebundle(formats, include, exclude)
+
+    @property
+    def walked(self) -> bool:
+        """No: the irreducible representations are not known here."""
+        return False
+
+    def displayed(self, k: int, l: int) -> tuple[str, Enumeration[Any], int]:
+        """The orbits; each is drawn on the whole host graph."""
+        lines = max(len(self.host_sketch().edges), 1)
+        return "orbits", self.orbit_space(k, l), max(2, MAX_LINES // (self.n * lines))
+
+    def latex(self) -> str:
+        """The letter G, for LaTeX's math mode."""
+        return "G"
 
     def __str__(self) -> str:
         return f"PermutationGroup of order {readable(self.order)} on {self.n} points"

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tannaka.category import functor
+from tannaka.category.cards import product_card
 from tannaka.category.groups import PRODUCTS, Group, MatrixGroup, check_same_orders
 from tannaka.category.sparse import Entries
 from tannaka.category.straightening import Sum
@@ -230,6 +231,28 @@ class Product(Group):
             )
         for factor, part in zip(self.factors, diagram.parts, strict=True):
             factor.check(part)
+
+    @property
+    def walked(self) -> bool:
+        """No: the factors walk each for themselves."""
+        return False
+
+    @property
+    def open(self) -> bool:
+        """Whether a factor is a family of groups, one for every n."""
+        return any(factor.open for factor in self.factors)
+
+    def latex(self) -> str:
+        """The names of the factors for LaTeX's math mode."""
+        return " \\times ".join(factor.latex() for factor in self.factors)
+
+    def card(self) -> str:
+        """The group as a piece of HTML, for a notebook: its factors, and dimensions."""
+        return product_card(self)
+
+    def object_latex(self, word: tuple[int, ...]) -> str:
+        """The space V^word for LaTeX's math mode."""
+        return " \\otimes ".join(f"V_{{{kind}}}" for kind in word) or "\\mathbb{R}"
 
     def __str__(self) -> str:
         return " x ".join(map(str, self.factors))

@@ -63,6 +63,11 @@ def random_element(n: int, rng: np.random.Generator) -> Floats:
         """Whether this is the family, whose members have every n."""
         return self.n is None
 
+    @property
+    def walked(self) -> bool:
+        """Whether n is known: the irreducibles of S(n) are the partitions of n."""
+        return self.n is not None
+
     def at(self, n: int) -> S:
         """The member S(n)."""
         return S(n)

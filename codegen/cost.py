@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import factorial
 from typing import Any
 
-from tannaka.codegen.gradient import GRADIENT, AnyStep, Outer, gradient
 from tannaka.codegen.lifetimes import homes, is_view, lifetimes, read
+from tannaka.codegen.lowering.gradient import GRADIENT, AnyStep, Outer, gradient
 from tannaka.codegen.network import Word
 from tannaka.codegen.plan import (
     ABSENT,
@@ -21,10 +21,13 @@ from tannaka.codegen.plan import (
     Embed,
     LeviCivita,
     Mix,
+    Multiply,
     Plan,
+    Weigh,
     Zeros,
     produced,
 )
+from tannaka.diagrams.diagram import natural
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Cost:
     """What running something once costs; each a number, or a SymPy expression.
 
     >>> from tannaka.category import S, Hom
-    >>> from tannaka.codegen.lower import lower
+    >>> from tannaka.codegen.lowering.lower import lower
     >>> plan = lower(Hom(S(5), 1, 0), 8, 16, bias=False)
     >>> print(plan.cost(n=5, batch=2))
     592 flops, 1,088 bytes moved, 2 kernels, 192 bytes alive at most
@@ -95,13 +98,19 @@ def open_sizes(types: int, n: Any, batch: Any) -> tuple[tuple[Any, ...], Any]:
             if types > 1
             else f"n must be the size of an axis, got {n!r}"
         )
-    return sizes, batch
+    sizes = tuple(_number("n", size, what="the size of an axis") for size in sizes)
+    return sizes, _number("batch", batch, what="a number of inputs")
+
+
+def _number(name: str, value: Any, *, what: str) -> Any:
+    """An integer >= 0, or an expression in symbols as it is; TypeError or ValueError for others."""
+    return value if hasattr(value, "free_symbols") else natural(name, value, least=0, what=what)
 
 
 def forward_cost(plan: Plan, n: Any = None, batch: Any = 1, itemsize: int = 4) -> Cost:
     """The cost of applying a plan to ``batch`` inputs, with ``itemsize`` bytes for a number."""
     counter = _Counter(plan, n, batch, itemsize, plan.words())
-    counter.channels[INPUT] = plan.in_channels
+    counter.channels |= plan.given_channels
     return counter.run(plan.steps, {plan.result}, plan.in_channels, plan.out_channels)
 
 
@@ -185,6 +194,8 @@ class _Counter:
 
     def _pieces(self, step: AnyStep) -> int:
         """How many tensors of one size come in one piece of memory, or stay as long."""
+        if isinstance(step, Multiply):
+            return len(step.outs)
         if not isinstance(step, Mix):
             return 1
         return len(step.outs) + sum(row != ABSENT for row in step.bias_rows) * bool(step.features)
@@ -214,6 +225,18 @@ class _Counter:
                 touched = self._touched(step, self.words[step.base]) * self.channels[step.base]
                 self._add(touched, 2 * touched + self.size(step.source), 1 + len(step.forms))
                 self.temporary = self.size(step.source) if step.averaged else 0
+            case Multiply():
+                self._multiply(step, after)
+            case Weigh():
+                features = len(step.features)
+                given = self.size(step.features[0][0]) * features
+                # Weights for each pair of channels: as many for the other input as are left.
+                others = before // self.channels[step.features[0][0]]
+                self.channels[step.out] = len(step.rows) * after * others
+                flops = 2 * given * len(step.rows) * after * others
+                joined = 2 * given * (features > 1)
+                self._add(flops, joined + given + self.size(step.out), 3 + (features > 1))
+                self.temporary = given
             case Outer():
                 self._outer(step)
 
@@ -280,6 +303,25 @@ class _Counter:
             3 + (features > 1),
         )
         self.temporary = joined if features > 1 else given
+
+    def _multiply(self, step: Multiply, after: int) -> None:
+        """Add a product: of all pairs of channels, of equal ones, or summed over those of one side."""
+        left, right = self.channels[step.left], self.channels[step.right]
+        each = {"all": left * right, "equal": left, "left": left, "right": right}[step.pairing]
+        weighed = step.pairing in ("left", "right")
+        self.channels |= dict.fromkeys(step.outs, after if weighed else each)
+        words = (*self.words[step.left], *self.words[step.right])
+        types = dict(zip((*step.left_labels, *step.right_labels), words, strict=True))
+        for _, b in step.forms:
+            del types[b]
+        terms = self.entries(types.values()) * each
+        given = self.size(step.left) + self.size(step.right)
+        turned = self.size(step.right) if step.forms else 0
+        flops = terms * (2 if step.summed or weighed else 1)
+        made = self.size(step.outs[0]) * len(step.outs)
+        self._add(flops, given + made + 2 * turned, 1 + 2 * bool(step.forms))
+        # Products of matrices read what lies in one piece, or copy it.
+        self.temporary = turned + (given if step.summed or weighed else 0)
 
     def _outer(self, step: Outer) -> None:
         features = sum(self.size(name) for name, _ in step.features)

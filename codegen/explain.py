@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
-from tannaka.codegen.choose import Option
+from tannaka.codegen.facts import facts
+from tannaka.codegen.lowering.choose import Option
+from tannaka.codegen.lowering.graph_plan import GraphPlan
+from tannaka.codegen.lowering.orbit_plan import OrbitPlan
 from tannaka.codegen.network import sizes as network_sizes
 from tannaka.codegen.notation import formula
+from tannaka.codegen.plan_picture import MOST_ROWS
 from tannaka.codegen.task import Task
+from tannaka.diagrams.pictures.bundle import HTML, PLAIN, inline, mimebundle, sheet, table
+from tannaka.diagrams.pictures.svg import svg_document
 
 SHOWN = 20
 """How many rows are listed unless more are asked for: those that do most."""
+FEW = 8
+"""How many rows of its weight a layer shows of itself."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,8 @@ class RowReport:
     diagram: Any
     formula: str
     flops: Any
-    """What mixing its channels costs in the factored plan, for one input; a multiply-add is 2."""
+    """What mixing its channels costs in the factored plan, for one input; a multiply-add is 2. Empty
+    where rows share that work."""
     norm: float
     """The Frobenius norm of its weight."""
     share: float
@@ -33,7 +43,7 @@ class RowReport:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What :meth:`EquivariantLinear.explain` returns: prints as a table, in Jupyter with pictures."""
+    """What :meth:`EquivariantLinear.explain` returns: a table, in notebooks with pictures."""
 
     headline: str
     plan: str
@@ -52,20 +62,21 @@ class Explanation:
                 [_words(option, self.options[0]) for option in self.options],
             )
             parts.append("\n".join(["ways to compute it, fastest first by the model:", *lines]))
-        lines = _table(
-            ("row", "diagram", "what it does", "flops", "|W|", "share"),
-            [
-                (
-                    str(row.number),
-                    str(row.diagram),
-                    row.formula,
-                    f"{row.flops:,}" if isinstance(row.flops, int) else str(row.flops),
-                    f"{row.norm:.3g}",
-                    f"{row.share:.1%}",
-                )
-                for row in self.rows
-            ],
-        )
+        heads: tuple[str, ...] = ("row", "diagram", "what it does", "flops", "|W|", "share")
+        cells: list[tuple[str, ...]] = [
+            (
+                str(row.number),
+                str(row.diagram),
+                row.formula,
+                f"{row.flops:,}" if isinstance(row.flops, int) else str(row.flops),
+                f"{row.norm:.3g}",
+                f"{row.share:.1%}",
+            )
+            for row in self.rows
+        ]
+        if not any(row.flops for row in self.rows):
+            heads, *cells = ((*row[:3], *row[4:]) for row in (heads, *cells))
+        lines = _table(heads, cells)
         parts.append("\n".join(["rows of the weight, those that do most first:", *lines]))
         if self.left:
             parts[-1] += f"\n  and {self.left:,} more: explain(rows=None) lists all"
@@ -73,33 +84,47 @@ class Explanation:
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        """The tables with a picture of each diagram, for Jupyter."""
-        options = "".join(_cells(_words(option, self.options[0]), "td") for option in self.options)
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        return mimebundle({PLAIN: self.__str__, HTML: self._html}, include, exclude)
+
+    def _html(self) -> str:
+        """The tables with a picture of each diagram, for notebooks."""
         heads = ("lowering", "flops", "bytes moved", "kernels", "bytes alive", "time")
-        rows = "".join(
-            "<tr>"
-            + "".join(
-                f"<td>{cell}</td>"
-                for cell in (
-                    str(row.number),
-                    _picture(row.diagram),
-                    f"<code>{escape(row.formula)}</code>",
-                    escape(f"{row.flops:,}" if isinstance(row.flops, int) else str(row.flops)),
-                    f"{row.norm:.3g}",
-                    f"{row.share:.1%}",
-                )
-            )
-            + "</tr>"
-            for row in self.rows
-        )
-        left = f"<p>and {self.left:,} more rows: <code>explain(rows=None)</code></p>" * bool(
-            self.left
-        )
-        first = f"<table>{_cells(heads, 'th')}{options}</table>" if options else ""
-        second = _cells(("row", "diagram", "what it does", "flops", "|W|", "share"), "th")
+        ways = [
+            [escape(word) for word in _words(option, self.options[0])] for option in self.options
+        ]
+        first = table(heads, ways, numbers=(1, 2, 3, 4, 5)) if ways else ""
+        left = f"<p><small>and {self.left:,} more rows: <code>explain(rows=None)</code></small></p>"
         plan = f"<details><summary>the plan</summary><pre>{escape(self.plan)}</pre></details>"
-        return f"<p>{escape(self.headline)}</p>{first}<table>{second}{rows}</table>{left}{plan}"
+        return sheet(
+            f'<p class="tannaka-head"><b>{escape(self.headline)}</b></p>{first}'
+            f"{rows_table(self.rows)}{left * bool(self.left)}{plan}"
+        )
+
+
+def rows_table(rows: Sequence[RowReport]) -> str:
+    """Rows of a weight as a table of HTML: picture, formula, cost, norm, and share as a bar."""
+    if not rows:
+        return ""
+    cells = [
+        [
+            str(row.number),
+            _picture(row.diagram),
+            f"<code>{escape(row.formula)}</code>",
+            escape(f"{row.flops:,}" if isinstance(row.flops, int) else str(row.flops)),
+            f"{row.norm:.3g}",
+            f'<i class="bar" aria-hidden="true" style="width:{round(80 * row.share)}px"></i>{row.share:.1%}',
+        ]
+        for row in rows
+    ]
+    heads = ["row", "diagram", "what it does", "flops", "|W|", "share of the output's variance"]
+    numbers = [0, 3, 4]
+    if not any(row.flops for row in rows):
+        cells, numbers = [row[:3] + row[4:] for row in cells], [0, 3]
+        del heads[3]
+    return f'<div class="tannaka-scroll">{table(heads, cells, numbers=numbers)}</div>'
 
 
 def explanation(
@@ -128,22 +153,80 @@ def explanation(
         flops: Any = 2 * task.in_channels * task.out_channels
         for index in sorted(through):
             flops = flops * sizes[found.types[index]]
+        if len(task.arguments) > 1:
+            # Channels may be mixed before a product, for several rows at once.
+            flops = ""
         share = norm**2 * task.variance(number, n)
-        does = formula(diagram, task.reduce, f"W{number}", task.group)
+        does = formula(diagram, task.reduce, f"W{number}", task.group, task.arguments)
         reports.append(RowReport(number, diagram, does, flops, norm, share))
-    total = sum(report.share for report in reports) or 1.0
-    reports = [
-        RowReport(r.number, r.diagram, r.formula, r.flops, r.norm, r.share / total)
-        for r in sorted(reports, key=lambda r: (-r.share, r.number))
-    ]
-    shown = reports if rows is None else reports[:rows]
-    return Explanation(
-        task.headline(),
-        str(task),
-        tuple(options),
-        tuple(shown),
-        len(reports) - len(shown),
+    return _ranked(task.headline(), str(task), options, reports, rows)
+
+
+def layer_formats(
+    layer: Any, explained: Callable[[int], Explanation]
+) -> dict[str, Callable[[], str]]:
+    """The formats that a notebook is given of a layer; ``explained(rows)`` says so many of its rows."""
+    formats: dict[str, Callable[[], str]] = {PLAIN: layer.__repr__}
+    if len(layer.plan.basis) <= MOST_ROWS and not layer.weight.is_meta:
+        formats[HTML] = lambda: _card(layer, explained(FEW))
+    return formats
+
+
+def _card(layer: Any, found: Explanation) -> str:
+    """A layer as a piece of HTML: the rows that do most."""
+    numbers = sum(p.numel() for p in layer.parameters())
+    words = f"{numbers:,} parameters, {str(layer.weight.dtype).removeprefix('torch.')}"
+    words += f" on {layer.weight.device}; .explain() says more"
+    left = f"<p><small>and {found.left:,} more rows</small></p>" * bool(found.left)
+    return sheet(
+        f'<p class="tannaka-head"><b>{escape(found.headline)}</b></p><p>{escape(words)}</p>'
+        f"{rows_table(found.rows)}{left}"
     )
+
+
+def host_explanation(
+    plan: OrbitPlan | GraphPlan, norms: Sequence[float], rows: int | None
+) -> Explanation:
+    """The explanation of a layer with a weight for each orbit or bilabelled graph."""
+    does = _added if isinstance(plan, OrbitPlan) else _contracted
+    reports = [
+        RowReport(i, element, does(plan, i), "", norm, norm**2 * float(variance))
+        for i, (element, norm, variance) in enumerate(
+            zip(plan.basis, norms, plan.variances(), strict=True)
+        )
+    ]
+    return _ranked(str(plan).splitlines()[0], str(plan), (), reports, rows)
+
+
+def _added(plan: Any, row: int) -> str:
+    """What an orbit does: it adds inputs up."""
+    found = facts(plan.hom, plan.basis[row])
+    formula = found.formula if found else ""
+    return formula.replace("+= sum", f"+= W{row} {plan.reduce}")
+
+
+def _contracted(plan: Any, row: int) -> str:
+    """Where the result of a graph goes; the plan says how it comes about."""
+    lines = (line.strip() for line in str(plan).splitlines())
+    wanted = re.compile(rf"y\S* \+= W{row}\b")
+    return next(line.split("  #")[0] for line in lines if wanted.match(line))
+
+
+def _ranked(
+    headline: str,
+    plan: str,
+    options: Sequence[Option],
+    reports: list[RowReport],
+    rows: int | None,
+) -> Explanation:
+    """The explanation that lists those rows first that do most."""
+    total = sum(report.share for report in reports) or 1.0
+    ranked = [
+        replace(report, share=report.share / total)
+        for report in sorted(reports, key=lambda report: (-report.share, report.number))
+    ]
+    shown = ranked if rows is None else ranked[:rows]
+    return Explanation(headline, plan, tuple(options), tuple(shown), len(ranked) - len(shown))
 
 
 def _words(option: Option, best: Option) -> tuple[str, ...]:
@@ -183,11 +266,8 @@ def _runs_on(row: tuple[str, ...]) -> bool:
     return not any(row[2:])
 
 
-def _cells(words: Sequence[str], tag: str) -> str:
-    inner = "".join(f"<{tag}>{escape(word)}</{tag}>" for word in words)
-    return f"<tr>{inner}</tr>"
-
-
 def _picture(diagram: Any) -> str:
-    found: str = diagram.svg() if hasattr(diagram, "svg") else escape(str(diagram))
-    return found
+    portrait = diagram.portrait()
+    if portrait is None:
+        return inline(diagram.svg())
+    return inline(svg_document(portrait.width, portrait.height, portrait.body, str(diagram)))

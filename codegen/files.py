@@ -60,12 +60,13 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = True) -> P
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if target.exists() and not overwrite:
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     if target.exists() and not target.is_file():
         raise OSError(errno.EINVAL, "not a regular file", str(path))
+    if target.exists() and not overwrite:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+        missing = target.parent if path.is_symlink() else path.parent
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(missing))
     return target
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tannaka.codegen.gradient import AnyStep
 from tannaka.codegen.lifetimes import is_view
+from tannaka.codegen.lowering.gradient import AnyStep
 from tannaka.codegen.network import Word
 from tannaka.codegen.plan import Contract, Embed, Mix, Zeros
 

@@ -7,6 +7,7 @@ import builtins
 import keyword
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -17,12 +18,14 @@ from tannaka.category.hom import Hom
 from tannaka.category.permutations import PermutationGroup
 from tannaka.codegen.backends import ALONE
 from tannaka.codegen.backends import backend as find_backend
-from tannaka.codegen.build import load_module
-from tannaka.codegen.choose import AnyPlan, Basis, Lowering, plan_layer
 from tannaka.codegen.files import write_whole
+from tannaka.codegen.listing import listing_formats
+from tannaka.codegen.lowering.choose import AnyPlan, Basis, Lowering, plan_layer
 from tannaka.codegen.notation import Reduce
+from tannaka.codegen.runtime.build import load_module
 from tannaka.codegen.standalone import TARGETS, Target, standalone
 from tannaka.diagrams.errors import BackendError, needing
+from tannaka.diagrams.pictures.bundle import mimebundle
 
 DType: TypeAlias = Literal["float16", "bfloat16", "float32", "float64"]
 """What the parameters of a generated layer may be made of unless its user says else."""
@@ -56,6 +59,13 @@ class GeneratedCode:
         with needing("loading a generated layer"):
             module = load_module(self.source, self.name)
         return getattr(module, self.name, module)
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        lines = self.source.count("\n")
+        words = f"{self.name}, {lines:,} lines, for {self.backend}"
+        return mimebundle(listing_formats(self.source, words, self.__repr__), include, exclude)
 
     def __str__(self) -> str:
         return self.source

@@ -13,7 +13,7 @@ class BackendError(RuntimeError):
     """A kernel that cannot be built, or cannot run what was asked of it."""
 '''
 PLAIN = re.compile(r"^(?:import [\w.]+(?: as \w+)?|from [\w.]+ import [\w, ]+)\n", re.MULTILINE)
-IMPORT = re.compile(r"^from tannaka\.codegen\.(\w+) import [\w, ]+\n", re.MULTILINE)
+IMPORT = re.compile(r"^from tannaka\.codegen\.([\w.]+) import [\w, ]+\n", re.MULTILINE)
 
 
 def inline(text: str) -> tuple[str, list[str]]:
@@ -29,7 +29,7 @@ def inline(text: str) -> tuple[str, list[str]]:
 
     def written(match: re.Match[str]) -> str:
         folder = resources.files("tannaka.codegen")
-        source = folder.joinpath(f"{match[1]}.py").read_text(encoding="utf-8")
+        source = folder.joinpath(match[1].replace(".", "/") + ".py").read_text(encoding="utf-8")
         _, *nodes = ast.parse(source).body
         lines, last, errors = source.splitlines(keepends=True), 0, ""
         for node in nodes:
@@ -50,6 +50,24 @@ def inline(text: str) -> tuple[str, list[str]]:
         return ""
 
     return PLAIN.sub(noted, IMPORT.sub(written, text)), imports
+
+
+def used(imports: Iterable[str], text: str) -> list[str]:
+    """The statements, with those names alone that the text speaks of.
+
+    >>> used(["import os", "from math import gcd, prod", "import numpy as np"], "prod(np.ones(2))")
+    ['from math import prod', 'import numpy as np']
+    """
+    known = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    found = []
+    for statement in imports:
+        (node,) = ast.parse(statement).body
+        assert isinstance(node, ast.Import | ast.ImportFrom)
+        node.names = [
+            alias for alias in node.names if (alias.asname or alias.name).split(".")[0] in known
+        ]
+        found += [ast.unparse(node)] if node.names else []
+    return found
 
 
 def merged(imports: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tannaka.category.symplectic import Sp
-from tannaka.codegen.gradient import GRADIENT, Gradient, Outer
+from tannaka.codegen.lowering.gradient import GRADIENT, Gradient, Outer
 from tannaka.codegen.network import Word, levi_civita, sizes
 from tannaka.codegen.plan import (
     ABSENT,
@@ -17,13 +17,15 @@ from tannaka.codegen.plan import (
     Embed,
     LeviCivita,
     Mix,
+    Multiply,
     Plan,
     Step,
+    Weigh,
     Zeros,
 )
 
 _EINSUM: Any = np.einsum
-_CHANNEL = 50
+_CHANNEL = 49
 """The index that numpy's einsum uses for the channel axis; order indices are smaller."""
 
 
@@ -35,11 +37,27 @@ def interpret(
     ``weight`` and ``bias`` have the layout of the layers; bias is None for a plan without one. For a
     product of groups n is a tuple with the size of each type of axis.
     """
-    batch = x.shape[: x.ndim - 1 - len(plan.inputs)]
+    return interpret_all(plan, {INPUT: x}, weight, bias, n)
+
+
+def interpret_all(
+    plan: Plan,
+    given: dict[str, NDArray[Any]],
+    weight: NDArray[Any],
+    bias: NDArray[Any] | None,
+    n: Any,
+) -> NDArray[Any]:
+    """Apply a plan of any number of inputs, given by their names.
+
+    ``weight`` has shape (dimension, out_channels, in_channels), for two inputs with a channel for
+    each pair that the plan multiplies, those of the second input fastest.
+    """
+    first = next(iter(plan.given))
+    batch = given[first].shape[: given[first].ndim - 1 - len(plan.given[first])]
     scales = np.array([float(scale) for scale in plan.scales])[:, None, None]
     signs = np.array(plan.bias_signs)[:, None]
     parameters = weight * scales, None if bias is None else bias * signs
-    values: dict[str, NDArray[Any]] = {INPUT: x}
+    values = dict(given)
     known = plan.words()
     for step in plan.steps:
         run(step, values, known, parameters, batch, sizes(n), plan.out_channels)
@@ -112,6 +130,30 @@ def run(
                 if step.bias_rows and step.bias_rows[e] != ABSENT and bias is not None:
                     value += bias[step.bias_rows[e]]
                 values[out] = value
+        case Multiply():
+            word = (*words[step.left], *words[step.right])
+            labels = (*step.left_labels, *step.right_labels)
+            value = _paired(values[step.left], values[step.right], step, word, at)
+            value = value / _terms(step.averaged, labels, word, at)
+            parts = np.split(value, len(step.outs), axis=-1)
+            values.update(zip(step.outs, parts, strict=True))
+        case Weigh():
+            lead = tuple(range(len(batch)))
+            total: list[Any] = [0.0] * len(step.rows)
+            for f, (name, permutation) in enumerate(step.features):
+                order_axes = (len(lead) + axis for axis in permutation)
+                source = values[name].transpose(*lead, *order_axes, -1)
+                shape = (channels, *((source.shape[-1], -1)[:: 1 if step.side == 0 else -1]))
+                for e, rows in enumerate(step.rows):
+                    block = weight[rows[f]].reshape(shape)
+                    axes = [_CHANNEL + 1, _CHANNEL, _CHANNEL + 2]
+                    if step.side == 1:
+                        axes = [_CHANNEL + 1, _CHANNEL + 2, _CHANNEL]
+                    product = _EINSUM(
+                        source, [..., _CHANNEL], block, axes, [..., _CHANNEL + 1, _CHANNEL + 2]
+                    )
+                    total[e] = total[e] + product.reshape(*source.shape[:-1], -1)
+            values[step.out] = np.concatenate(total, axis=-1)
         case Zeros():
             values[step.out] = zeros(step.word)
         case Embed():
@@ -141,6 +183,30 @@ def _multiplied(x: NDArray[Any], step: Contract, word: Word, at: Any) -> NDArray
     source, keep = [..., *step.labels, _CHANNEL], [..., *step.keep, _CHANNEL]
     value: NDArray[Any] = _EINSUM(x, source, *operands, keep)
     return value
+
+
+def _paired(
+    left: NDArray[Any], right: NDArray[Any], step: Multiply, word: Word, at: Any
+) -> NDArray[Any]:
+    """The product of two tensors, times forms, summed over the labels that are not kept."""
+    first, second, output = _CHANNEL, _CHANNEL + 1, []
+    channels = {"all": ([first], [second]), "equal": ([first], [first])}.get(step.pairing)
+    if channels is None:
+        # The weighed side has channels of the output, and for each those of the other side.
+        channels, output = ([first], [first]), [second]
+        if step.pairing == "left":
+            left = left.reshape(*left.shape[:-1], -1, right.shape[-1])
+            channels = ([second, first], [first])
+        else:
+            right = right.reshape(*right.shape[:-1], -1, left.shape[-1])
+            channels = ([first], [second, first])
+    output = output or list(dict.fromkeys((*channels[0], *channels[1])))
+    operands = [left, [..., *step.left_labels, *channels[0]]]
+    operands += [right, [..., *step.right_labels, *channels[1]]]
+    operands += _forms(step.forms, (*step.left_labels, *step.right_labels), word, at)
+    found: NDArray[Any] = _EINSUM(*operands, [..., *step.keep, *output], optimize=True)
+    lead = found.shape[: found.ndim - len(output)]
+    return found.reshape(*lead, -1)
 
 
 def _spread(source: NDArray[Any], step: Embed, word: Word, at: Any) -> NDArray[Any]:

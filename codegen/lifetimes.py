@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tannaka.codegen.gradient import AnyStep, Outer
-from tannaka.codegen.plan import Contract, Embed, Mix, produced, used
+from tannaka.codegen.lowering.gradient import AnyStep, Outer
+from tannaka.codegen.plan import Contract, Embed, Mix, Multiply, produced, used
 
 
 def homes(steps: Iterable[AnyStep]) -> dict[str, str]:
@@ -22,7 +22,7 @@ def homes(steps: Iterable[AnyStep]) -> dict[str, str]:
         match step:
             case Outer():
                 pass
-            case Mix():
+            case Mix() | Multiply():
                 found |= dict.fromkeys(step.outs, step.outs[0])
             case Embed():
                 if step.base in found:

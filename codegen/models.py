@@ -15,8 +15,8 @@ A description is a small mapping, read from TOML, JSON or YAML:
 
 Each linear layer leads from the order and channels before it to its own. Activations act on each
 entry by itself. That commutes with permutations, which move entries, and with every group where the
-order is 0; it does not commute with rotations and the like, which add entries up, and is refused
-there.
+order is 0; odd ones commute with changes of sign; none commutes with rotations and the like, which
+add entries up, and is refused there.
 """
 
 from __future__ import annotations
@@ -25,20 +25,15 @@ import json
 import os
 import textwrap
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tannaka.category.alternating import A
 from tannaka.category.groups import Group
 from tannaka.category.groups import group as find_group
-from tannaka.category.permutations import PermutationGroup
-from tannaka.category.product import Product
-from tannaka.category.symmetric import S
 from tannaka.codegen.backends import ALONE
-from tannaka.codegen.choose import AnyPlan
 from tannaka.codegen.files import write_whole
 from tannaka.codegen.generate import (
     DType,
@@ -47,12 +42,15 @@ from tannaka.codegen.generate import (
     check_identifier,
     generate,
 )
-from tannaka.codegen.network import word
+from tannaka.codegen.listing import listing_formats
+from tannaka.codegen.lowering.choose import AnyPlan
+from tannaka.codegen.modules.commuting import ODD, no_pointwise
 from tannaka.codegen.notation import Reduce
 from tannaka.codegen.standalone import TARGETS, Target
 from tannaka.codegen.standalone.axes import Axes
 from tannaka.codegen.standalone.joined import join
 from tannaka.diagrams.errors import BackendError, DescriptionError, needing
+from tannaka.diagrams.pictures.bundle import mimebundle
 
 ACTIVATIONS = {
     "celu": "torch.celu({})",
@@ -63,6 +61,7 @@ ACTIVATIONS = {
     "sigmoid": "torch.sigmoid({})",
     "silu": "nn.functional.silu({})",
     "softplus": "nn.functional.softplus({})",
+    "softsign": "nn.functional.softsign({})",
     "tanh": "torch.tanh({})",
 }
 """What activations are in PyTorch."""
@@ -125,6 +124,13 @@ class GeneratedNetwork:
         """Run the source and return the class; needs torch."""
         return GeneratedCode(self.name, self.source, self.plans[0], self.backend).load()
 
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        lines = self.source.count("\n")
+        words = f"{self.name}, {lines:,} lines, for {self.backend}"
+        return mimebundle(listing_formats(self.source, words, self.__repr__), include, exclude)
+
     def __str__(self) -> str:
         return self.source
 
@@ -138,9 +144,11 @@ def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises DescriptionError for a file that is not of its format, OSError where it cannot be read.
     """
-    text = Path(path).read_text(encoding="utf-8")
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"a description is a mapping or the path of a file, got {path!r}")
     suffix = Path(path).suffix.lower()
     try:
+        text = Path(path).read_text(encoding="utf-8")
         if suffix == ".toml":
             found: Any = tomllib.loads(text)
         elif suffix == ".json":
@@ -158,7 +166,7 @@ def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
             )
     except DescriptionError:
         raise
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DescriptionError(f"{path} is not {suffix[1:].upper()}: {error}") from error
     if not isinstance(found, dict):
         raise DescriptionError(f"{path}: a description is a table, got {type(found).__name__}")
@@ -234,7 +242,7 @@ def _order(where: str, value: Any) -> Any:
     if isinstance(value, list) and all(type(kind) is int and kind >= 0 for kind in value):
         return tuple(value)
     raise DescriptionError(
-        f"{where}: order must be 0, 1, ... or a list of axis types, got {value!r}"
+        f"{where}: order must be 0, 1, ... or a list of axis types such as [0, 1], got {value!r}"
     )
 
 
@@ -260,15 +268,10 @@ def _activation(where: str, value: Any, group: Group, order: Any) -> Activation:
         raise DescriptionError(
             f"{where}: activation must be one of {', '.join(sorted(ACTIVATIONS))}, got {value!r}"
         )
-    for kind in sorted(set(word(order))):
-        factor = group.factors[kind] if isinstance(group, Product) else group
-        if not isinstance(factor, S | A | PermutationGroup):
-            axes = "axes" if isinstance(order, int) else f"axes of type {kind}"
-            raise DescriptionError(
-                f"{where}: {value} of each entry does not commute with {factor}, which does not "
-                f"permute entries, on {axes} of a tensor of order {order}: take it at order 0, where "
-                "entries are invariant"
-            )
+    if reason := no_pointwise(group, order, odd=value in ODD):
+        raise DescriptionError(
+            f"{where}: {value} of each entry does not commute: {reason}; take it at order 0, where entries are invariant"
+        )
     return Activation(value)
 
 
@@ -390,7 +393,12 @@ def _network(described: Model, axes: Sequence[Axes], names: Sequence[Mapping[str
         # What an activation makes of 0 need not be 0.
         real, out = names[-1].get("real", "real"), names[-1].get(last.word("OUT"), last.word("OUT"))
         run.append(f"x if mask is None else torch.where({real}(mask, {out}), x, 0.0)")
-    lines = [*(f"        x = {line}\n" for line in run[:-1]), f"        return {run[-1]}\n"]
+    lines = [f"        x = {line}\n" for line in run[:-1]]
+    if run[-1].startswith("self."):
+        # To checkers of types, modules give anything.
+        lines += [f"        y: Tensor = {run[-1]}\n", "        return y\n"]
+    else:
+        lines.append(f"        return {run[-1]}\n")
     checks = "".join(f"    {each['check']}()\n" for each in names)
     sizes = first.literal(first.own())
     random = names[0].get("random_element", "random_element")

@@ -267,6 +267,29 @@ def sizes(n: Any) -> tuple[int, ...]:
     return tuple(n) if isinstance(n, tuple | list) else (n,)
 
 
+def open_types(group: Group) -> Word:
+    """The types of axes whose size the group leaves open, as families such as S() do.
+
+    >>> from tannaka.category import O, S
+    >>> open_types(S(5)), open_types(O(3) * S())
+    ((), (1,))
+    """
+    return tuple(kind for kind, size in enumerate(sizes(group.n)) if size is None)
+
+
+def letters(group: Group) -> Any:
+    """The size of axes, or of those of each type, as errors say it: a letter where it is open.
+
+    >>> from tannaka.category import O, S
+    >>> letters(S()), letters(S() * O(3))
+    ('n', ('n0', 3))
+    """
+    found = sizes(group.n)
+    if len(found) == 1:
+        return found[0] or "n"
+    return tuple(f"n{kind}" if size is None else size for kind, size in enumerate(found))
+
+
 def planned(group: Group) -> bool:
     """Whether layers for a group are planned diagram by diagram, through :func:`network`."""
     factors = group.factors if isinstance(group, Product) else (group,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from tannaka.category.groups import Group
@@ -27,15 +27,23 @@ def indices(labels: tuple[int, ...]) -> str:
 
 
 def formula(
-    diagram: Diagram, reduce: Reduce = "sum", factor: str = "", group: Group | None = None
+    diagram: Diagram,
+    reduce: Reduce = "sum",
+    factor: str = "",
+    group: Group | None = None,
+    arguments: Mapping[str, int] | None = None,
 ) -> str:
     """What a diagram does to a tensor x, in index notation; indices of y alone run over everything.
 
-    ``group`` tells what a Brauer diagram means: deltas unless it is symplectic.
+    ``group`` tells what a Brauer diagram means: deltas unless it is symplectic. ``arguments`` has the
+    tensors that are multiplied, and how many of the diagram's inputs each has; x, with all, unless
+    given.
 
     >>> from tannaka.diagrams.partition import SetPartition
     >>> formula(SetPartition(2, 2, (0, 1, 1, 2)), factor="W5")
     'y[ij] += W5 sum over k of x[jk]'
+    >>> formula(SetPartition(2, 1, (0, 1, 0)), arguments={"u": 1, "v": 1})
+    'y[i] += sum over j of u[j] v[i]'
     >>> from tannaka.diagrams.grood import Grood
     >>> formula(Grood(2, 1, (0, 1, 2), ()))
     'y[i] += sum over jk of \u03b5[ijk] x[jk]'
@@ -49,7 +57,11 @@ def formula(
     words += [f"{reduce} over {indices(summed)} of"] if summed else []
     words += [f"\N{GREEK SMALL LETTER OMEGA}[{indices(pair)}]" for pair in found.forms]
     words += [f"\N{GREEK SMALL LETTER EPSILON}[{indices(legs)}]" for legs in found.legs]
-    words += [f"x[{indices(inputs)}]"] if inputs or not factor.startswith("b") else []
+    start = 0
+    for name, axes in (arguments or {"x": len(inputs)}).items():
+        if inputs or not factor.startswith("b"):
+            words.append(f"{name}[{indices(inputs[start : start + axes])}]")
+        start += axes
     return f"y[{indices(outputs)}] += {' '.join(words)}"
 
 

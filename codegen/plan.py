@@ -1,8 +1,8 @@
 """The plan: a flat list of single-assignment steps that applies a whole basis of diagrams.
 
 A tensor of the plan has a word of axis types: shape ``(*batch, n, ..., n, channels)`` with an axis
-of size n for each letter. The input is called ``x``; every step names its results once. There are
-five kinds of step:
+of size n for each letter. The input is called ``x``, two inputs ``x1`` and ``x2``; every step names
+its results once. There are five kinds of step:
 
 * ``Contract`` reads a source along a diagonal and sums (or averages) some of its indices away, with
   the symplectic form on pairs of them;
@@ -10,6 +10,12 @@ five kinds of step:
 * ``Mix`` multiplies channels by rows of the weight, and adds rows of the bias at order 0;
 * ``Embed`` adds a source into its base along a diagonal, repeated over the indices it lacks;
 * ``Zeros`` is where embedding starts when no mixed tensor has the word of the output.
+
+Layers of two inputs, see ``pair_plan.py``, have two more:
+
+* ``Multiply`` multiplies a tensor made of the first input by one made of the second, and sums some
+  of their common indices away;
+* ``Weigh`` multiplies the channels of such a tensor by rows of the weight before that.
 
 ``Contract`` and ``Embed`` hold the same data and are adjoint, ``LeviCivita`` is adjoint to itself
 with its axes exchanged, and a ``Mix`` to one with transposed weights: so the backward pass of a plan
@@ -22,7 +28,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tannaka.codegen.network import Word
 from tannaka.codegen.notation import indices
@@ -134,7 +141,58 @@ class Embed:
         return tuple(index for index in self.repeated if index not in second) if self.mean else ()
 
 
-Step: TypeAlias = Contract | LeviCivita | Mix | Zeros | Embed
+@dataclass(frozen=True, slots=True)
+class Multiply:
+    """``outs[e][i_keep] = sum over the other indices of left[i_left] right[i_right]``.
+
+    ``left`` is made of the first input, ``right`` of the second. The labels of each are different;
+    indices of both sides are equal, and no others are summed but those that a form joins: for each
+    ``(a, b)`` of ``forms``, one index of each side, the terms are multiplied by ``form[i_a, i_b]``.
+    The sum is divided by n for each index of ``averaged``; those of two that a form joins are one.
+    ``pairing`` says what becomes of channels:
+
+    * ``"all"``: the result has a channel for each pair of them, the second fastest;
+    * ``"equal"``: each is multiplied by the same channel of the other;
+    * ``"left"``, ``"right"``: that side comes of a ``Weigh``, and the channels of the other side are
+      summed over, so that there is a result with the channels of the output for each of its parts.
+
+    But for the last two there is one result.
+    """
+
+    outs: tuple[str, ...]
+    left: str
+    right: str
+    left_labels: tuple[int, ...]
+    right_labels: tuple[int, ...]
+    keep: tuple[int, ...]
+    averaged: tuple[int, ...] = ()
+    forms: tuple[tuple[int, int], ...] = ()
+    pairing: Pairing = "all"
+
+    @property
+    def summed(self) -> tuple[int, ...]:
+        """The indices that are summed away."""
+        return tuple(sorted({*self.left_labels, *self.right_labels} - set(self.keep)))
+
+
+@dataclass(frozen=True, slots=True)
+class Weigh:
+    """``out[e] = sum over f of weight[rows[e][f]] @ features[f]``, over the channels of one input.
+
+    As in ``Mix``, of which this is the one half: all tensors have one word, and a feature is a tensor
+    and a permutation of its axes. They are made of the first input where ``side`` is 0, of the second
+    where it is 1. The result has for each e the channels of the output, and for each of these those of
+    the other input.
+    """
+
+    out: str
+    features: tuple[tuple[str, tuple[int, ...]], ...]
+    rows: tuple[tuple[int, ...], ...]
+    side: int
+
+
+Pairing: TypeAlias = Literal["all", "equal", "left", "right"]
+Step: TypeAlias = Contract | LeviCivita | Mix | Zeros | Embed | Multiply | Weigh
 
 
 @dataclass(frozen=True)
@@ -150,7 +208,7 @@ class Plan(Task):
     """The sign, 1 or -1, of each row of the weight: its diagram is this times what the steps do."""
     bias_signs: tuple[int, ...]
 
-    @property
+    @cached_property
     def scales(self) -> tuple[Fraction, ...]:
         """What each row of the weight is multiplied by: its sign, and what a mean does to legs."""
         terms = (found.terms() if self.reduce == "mean" else 1 for found in self.networks)
@@ -167,7 +225,17 @@ class Plan(Task):
 
     def words(self) -> dict[str, Word]:
         """The types of the axes of every tensor, by its name."""
-        return words(self.steps, {INPUT: self.inputs})
+        return words(self.steps, self.given)
+
+    @property
+    def given(self) -> dict[str, Word]:
+        """The types of the axes of what the plan is applied to, by its name."""
+        return {INPUT: self.inputs}
+
+    @property
+    def given_channels(self) -> dict[str, int]:
+        """How many channels that has."""
+        return {INPUT: self.in_channels}
 
     def cost(self, n: Any = None, batch: Any = None, *, itemsize: int = 4) -> Cost:
         """What applying the plan once costs: flops, bytes, kernels and the most memory alive.
@@ -208,12 +276,21 @@ def words(steps: Iterable[Step], known: dict[str, Word]) -> dict[str, Word]:
                 found[step.out] = step.word
             case Embed():
                 found[step.out] = found[step.base]
+            case Multiply():
+                labels = (*step.left_labels, *step.right_labels)
+                both = (*found[step.left], *found[step.right])
+                types = dict(zip(labels, both, strict=True))
+                kept = tuple(types[index] for index in step.keep)
+                found.update(dict.fromkeys(step.outs, kept))
+            case Weigh():
+                name, permutation = step.features[0]
+                found[step.out] = tuple(found[name][axis] for axis in permutation)
     return found
 
 
 def produced(step: Step) -> tuple[str, ...]:
     """The names that a step assigns."""
-    return step.outs if isinstance(step, Mix) else (step.out,)
+    return step.outs if isinstance(step, Mix | Multiply) else (step.out,)
 
 
 def used(step: Step) -> tuple[str, ...]:
@@ -221,12 +298,14 @@ def used(step: Step) -> tuple[str, ...]:
     match step:
         case Contract() | LeviCivita():
             return (step.source,)
-        case Mix():
+        case Mix() | Weigh():
             return tuple(dict.fromkeys(name for name, _ in step.features))
         case Zeros():
             return ()
         case Embed():
             return (step.base, step.source)
+        case Multiply():
+            return (step.left, step.right)
 
 
 def replaced(step: Step, names: Mapping[str, str]) -> Step:
@@ -246,9 +325,22 @@ def replaced(step: Step, names: Mapping[str, str]) -> Step:
         case Embed():
             base, source = new(step.base), new(step.source)
             return replace(step, out=new(step.out), base=base, source=source)
+        case Multiply():
+            left, right = new(step.left), new(step.right)
+            return replace(step, outs=tuple(map(new, step.outs)), left=left, right=right)
+        case Weigh():
+            features = tuple((new(name), axes) for name, axes in step.features)
+            return replace(step, out=new(step.out), features=features)
 
 
-LETTERS: dict[type, str] = {Contract: "c", LeviCivita: "e", Embed: "y", Mix: "m"}
+LETTERS: dict[type, str] = {
+    Contract: "c",
+    LeviCivita: "e",
+    Embed: "y",
+    Mix: "m",
+    Multiply: "p",
+    Weigh: "w",
+}
 """What the results of steps are called, with a number: contractions c0, c1, and so on."""
 
 
@@ -268,7 +360,7 @@ def renamed(plan: Plan) -> Plan:
 
 def describe(step: Step, known: dict[str, Word], plan: Plan) -> Iterator[str]:
     """A step as lines of index notation; ``known`` has the words of all tensors."""
-    scales = plan.scales if isinstance(step, Mix) else ()
+    scales = plan.scales if isinstance(step, Mix | Weigh) else ()
     match step:
         case Contract():
             words = "" if not step.summed else ("mean " if step.mean else "sum ")
@@ -307,6 +399,33 @@ def describe(step: Step, known: dict[str, Word], plan: Plan) -> Iterator[str]:
             )
             written += " / n" * len(step.averaged)
             yield f"{step.out} = {step.base} with {written}"
+        case Multiply():
+            joined = [pair for pair in step.forms if not set(pair).isdisjoint(step.averaged)]
+            divided = {*step.averaged, *(index for pair in joined for index in pair)}
+            parts = [("mean", [index for index in step.summed if index in divided])]
+            parts += [("sum", [index for index in step.summed if index not in divided])]
+            over = "".join(
+                f"{word} over {indices(tuple(some))} of " for word, some in parts if some
+            )
+            forms = "".join(
+                f"\N{GREEK SMALL LETTER OMEGA}[{indices(pair)}] " for pair in step.forms
+            )
+            left = f"{step.left}[{indices(step.left_labels)}]"
+            right = f"{step.right}[{indices(step.right_labels)}]"
+            for e, out in enumerate(step.outs):
+                part = f"({e})" if len(step.outs) > 1 else ""
+                one = left + part if step.pairing == "left" else left
+                other = right + part if step.pairing == "right" else right
+                yield f"{out}[{indices(step.keep)}] = {over}{forms}{one} {other}"
+        case Weigh():
+            at = indices(tuple(range(len(known[step.out]))))
+            for e, found in enumerate(step.rows):
+                part = f"({e})" if len(step.rows) > 1 else ""
+                terms = [
+                    (scales[row], f"W{row} {name}[{indices(inverse(permutation))}]")
+                    for (name, permutation), row in zip(step.features, found, strict=True)
+                ]
+                yield f"{step.out}[{at}]{part} = {_added(terms)}"
 
 
 def _added(terms: list[tuple[Fraction, str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -19,6 +20,7 @@ from tannaka.codegen.notation import Reduce
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram
 from tannaka.diagrams.partition import SetPartition
+from tannaka.diagrams.pictures.bundle import mimebundle
 
 LARGE = 10**6
 """Stands for n where n grows without bound."""
@@ -57,6 +59,21 @@ class Task:
         return word(self.cod)
 
     @property
+    def domain(self) -> str:
+        """The order of the input, in words."""
+        return str(self.dom)
+
+    @property
+    def entering(self) -> str:
+        """The channels of the input, in words."""
+        return str(self.in_channels)
+
+    @property
+    def arguments(self) -> dict[str, int]:
+        """The inputs by their names in formulas, and how many of the axes each has."""
+        return {"x": len(self.inputs)}
+
+    @property
     def types(self) -> int:
         """How many types of axes there are."""
         return len(getattr(self.group, "factors", (0,)))
@@ -93,7 +110,7 @@ class Task:
         rows += [["symplectic", sorted(signed)]] * bool(signed)
         digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
         return (
-            f"tannaka 1: order {self.dom} -> {self.cod}, {len(self.basis)} + {len(bias_basis)} "
+            f"tannaka 1: order {self.domain} -> {self.cod}, {len(self.basis)} + {len(bias_basis)} "
             f"diagrams, reduce={self.reduce}, sha256 {digest}"
         )
 
@@ -103,10 +120,31 @@ class Task:
         For inputs of independent entries with mean 0 and variance 1, the output's entries then have
         variance 1 on average: the sum over diagrams D of ``in_channels * b**2 / 3 * |D|**2 / n**cod``
         is 1, where |D| is the Frobenius norm of the diagram as the layer scales it. Where n is left
-        open (None) the bound is that of large n for means, of n = k + l for sums, which have no limit.
+        open (None) the bound is that of large n for means; of n = k + l for sums, which have no
+        limit, and for means over all points, whose variance goes to 0.
         """
-        total = sum(self.variance(row, n) for row in range(len(self.basis)))
+        total = self._total(n)
         return math.sqrt(3 / (self.in_channels * total)) if total else 0.0
+
+    def _total(self, n: Any) -> float:
+        """The variances of all rows together."""
+
+        def of(n: Any) -> float:
+            return sum(self.variance(row, n) for row in range(len(self.basis)))
+
+        # Halved by twice the points, or less, the variance has no limit but 0.
+        if self.reduce == "mean" and of(self._at(n, 2 * LARGE)) < 0.75 * of(n):
+            return of(self._at(n, self._least))
+        return of(n)
+
+    @property
+    def _least(self) -> int:
+        """The smallest n at which all diagrams differ."""
+        return max(1, len(self.inputs) + len(self.outputs))
+
+    def _at(self, n: Any, left: int) -> tuple[int, ...]:
+        """Sizes, with one in the place of those that are left open."""
+        return tuple(left if size is None else size for size in sizes(n))
 
     def variance(self, row: int, n: Any) -> float:
         """The mean square of the output's entries of one row alone, its weight 1 in one channel.
@@ -114,9 +152,7 @@ class Task:
         For inputs of independent entries with variance 1. Where n is left open (None), the limit for
         large n if the row is a mean, else the value at n = k + l.
         """
-        least = max(1, len(self.inputs) + len(self.outputs))
-        left = LARGE if self.reduce == "mean" else least
-        at = tuple(left if size is None else size for size in sizes(n))
+        at = self._at(n, LARGE if self.reduce == "mean" else self._least)
         outputs = math.prod(at[kind] for kind in self.outputs)
         found: float = self.networks[row].squared_norm(at) / (self.divisor(row, at) ** 2 * outputs)
         return found
@@ -130,11 +166,19 @@ class Task:
         found: NDArray[np.float64] = self.networks[row].matrix(at) / self.divisor(row, n)
         return found
 
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        # The pictures know all kinds of plans.
+        from tannaka.codegen.plan_picture import plan_formats
+
+        return mimebundle(plan_formats(self), include, exclude)
+
     def headline(self) -> str:
         """The task in one line."""
         bias = "no bias" if self.bias_basis is None else f"{len(self.bias_basis)} for the bias"
         return (
-            f"{self.group}, order {self.dom} -> {self.cod}, channels {self.in_channels} -> "
+            f"{self.group}, order {self.domain} -> {self.cod}, channels {self.entering} -> "
             f"{self.out_channels}, {len(self.basis)} diagrams, {bias}, reduce={self.reduce}"
         )
 

@@ -7,18 +7,20 @@ is caught when the pass runs, not when a number comes out wrong.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tannaka.codegen.network import Network, Word
 from tannaka.codegen.plan import (
     ABSENT,
-    INPUT,
     Contract,
     Embed,
     LeviCivita,
     Mix,
+    Multiply,
     Plan,
     Step,
+    Weigh,
     Zeros,
     produced,
     used,
@@ -100,6 +102,34 @@ class Branch:
         )
         return Branch(network, self.averaged)
 
+    def multiplied(self, other: Branch, step: Multiply) -> Branch:
+        """The branch of the product with what is made of the second input; its inputs stand last."""
+        one, two = self.network, other.network
+        for labels in (step.left_labels, step.right_labels):
+            if len(set(labels)) < len(labels):
+                raise PlanError(f"{step} reads along a diagonal")
+        at = dict(zip(step.left_labels, one.outputs, strict=True))
+        into = {index: len(one.types) + index for index in range(len(two.types))}
+        for label, index in zip(step.right_labels, two.outputs, strict=True):
+            into[index] = at.setdefault(label, into[index])
+        types = (*one.types, *two.types)
+        if any(types[into[index]] != kind for index, kind in enumerate(two.types)):
+            raise PlanError(f"{step} joins axes of different types")
+        network = Network(
+            tuple(at[index] for index in step.keep),
+            (*one.inputs, *(into[index] for index in two.inputs)),
+            types,
+            (
+                *one.forms,
+                *((into[a], into[b]) for a, b in two.forms),
+                *((at[a], at[b]) for a, b in step.forms),
+            ),
+            (*one.legs, *(tuple(into[leg] for leg in legs) for legs in two.legs)),
+            one.sign * two.sign,
+        )
+        means = tuple(types[at[index]] for index in step.averaged)
+        return Branch(network, (*self.averaged, *other.averaged, *means))
+
     def permuted(self, permutation: tuple[int, ...]) -> Branch:
         """The branch of the tensor with axis i that was axis ``permutation[i]``."""
         if sorted(permutation) != list(range(len(self.network.outputs))):
@@ -146,15 +176,20 @@ def traced(plan: Plan) -> Trace:
 
     Raises PlanError when steps do not fit together or a row is used twice.
     """
-    reduced = {INPUT: identity(plan.inputs)}
+    reduced = {name: identity(word) for name, word in plan.given.items()}
+    # The inputs that each is made of: mixed is only what is made of all.
+    origin = {name: {name} for name in plan.given}
+    weighed: dict[str, Weigh] = {}
     mixed: dict[str, list[tuple[str, int, Branch]]] = {}
     known = plan.words()
     for step in plan.steps:
         match step:
             case Contract() if step.source in reduced:
                 reduced[step.out] = reduced[step.source].contracted(step)
+                origin[step.out] = origin[step.source]
             case LeviCivita() if step.source in reduced:
                 reduced[step.out] = reduced[step.source].levi_civita(step)
+                origin[step.out] = origin[step.source]
             case LeviCivita():
                 mixed[step.out] = [
                     (kind, row, branch.levi_civita(step))
@@ -164,6 +199,8 @@ def traced(plan: Plan) -> Trace:
                 for e, out in enumerate(step.outs):
                     mixed[out] = []
                     for (source, permutation), row in zip(step.features, step.rows[e], strict=True):
+                        if origin[source] != plan.given.keys():
+                            raise PlanError(f"{step} mixes channels of only one input")
                         if row != ABSENT:
                             branch = reduced[source].permuted(permutation)
                             mixed[out].append(("weight", row, branch))
@@ -177,6 +214,26 @@ def traced(plan: Plan) -> Trace:
                     (kind, row, branch.embedded(step, word))
                     for kind, row, branch in mixed[step.source]
                 ]
+            case Weigh():
+                side = list(plan.given)[step.side]
+                if any(origin[name] != {side} for name, _ in step.features):
+                    raise PlanError(f"{step} does not weigh what is made of {side}")
+                origin[step.out], weighed[step.out] = {side}, step
+            case Multiply():
+                sides = (step.left, step.right)
+                if [origin.get(name) for name in sides] != [{name} for name in plan.given]:
+                    raise PlanError(f"{step} does not multiply one input by the other")
+                pairing = {"left": (True, False), "right": (False, True)}.get(step.pairing)
+                if tuple(name in weighed for name in sides) != (pairing or (False, False)):
+                    raise PlanError(f"{step} does not pair channels as they are")
+                if pairing is None:
+                    (out,) = step.outs
+                    reduced[out] = reduced[step.left].multiplied(reduced[step.right], step)
+                    origin[out] = set(plan.given)
+                else:
+                    weigh = weighed[sides[pairing.index(True)]]
+                    parts = zip(step.outs, weigh.rows, strict=True)
+                    mixed |= {out: list(_weighed(step, weigh, of, reduced)) for out, of in parts}
             case _:
                 raise PlanError(f"{step} contracts what channels were mixed in already")
     trace = Trace({}, {})
@@ -188,13 +245,25 @@ def traced(plan: Plan) -> Trace:
     return trace
 
 
+def _weighed(
+    step: Multiply, weigh: Weigh, rows: tuple[int, ...], reduced: dict[str, Branch]
+) -> Iterator[tuple[str, int, Branch]]:
+    """What each row multiplies in one result of a product with a weighed tensor."""
+    for (source, permutation), row in zip(weigh.features, rows, strict=True):
+        branch = reduced[source].permuted(permutation)
+        if step.pairing == "left":
+            yield "weight", row, branch.multiplied(reduced[step.right], step)
+        else:
+            yield "weight", row, reduced[step.left].multiplied(branch, step)
+
+
 def verify(plan: Plan, *, after: str) -> Plan:
     """Return the plan if it is well formed and computes exactly its basis; ``after`` names the pass.
 
     Raises PlanError, naming the pass, the row and both diagrams.
     """
     try:
-        verify_names(plan.steps, {INPUT}, (plan.result,))
+        verify_names(plan.steps, set(plan.given), (plan.result,))
         for step in plan.steps:
             verify_form(step)
         trace = traced(plan)
@@ -275,6 +344,19 @@ def verify_form(step: Step) -> None:
             ]
             if others[0] != others[1]:
                 raise PlanError(f"{step} exchanges axes that are no legs")
-        case Mix():
+        case Multiply():
+            left, right, kept = set(step.left_labels), set(step.right_labels), set(step.keep)
+            joined = [index for pair in step.forms for index in pair]
+            crossing = all(len({*pair} & left) == len({*pair} & right) == 1 for pair in step.forms)
+            if (
+                len(kept) < len(step.keep)
+                or not kept <= left | right
+                or len(set(joined) - kept) < len(joined)
+                or not crossing
+                or (left ^ right) - set(joined) - kept
+                or not set(step.averaged) <= set(step.summed)
+            ):
+                raise PlanError(f"{step} sums what is of one side alone, or has a form on others")
+        case Mix() | Weigh():
             if any(len(row) != len(step.features) for row in step.rows):
                 raise PlanError(f"{step} has not one row for each result and feature")

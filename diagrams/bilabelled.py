@@ -13,11 +13,13 @@ from tannaka.diagrams.diagram import (
     check_category,
     check_composable,
     check_data,
+    listed,
     order,
     text_of,
 )
 from tannaka.diagrams.errors import CompositionError
 from tannaka.diagrams.partition import SetPartition, connected
+from tannaka.diagrams.pictures.formulas import homomorphism_factors
 from tannaka.diagrams.pictures.sketch import Sketch
 
 
@@ -89,8 +91,8 @@ colours=((0, 'C'), (1, 'O')), directed=True)
         if not isinstance(directed, bool):
             raise TypeError(f"directed must be True or False, got {directed!r}")
         edges: set[Any] = set()
-        for edge in self.edges:
-            ends: Any = tuple(edge)
+        for edge in listed("edges", self.edges, what="edges, each of two vertices"):
+            ends: Any = listed("edges", edge, what="two vertices")
             tint: tuple[Colour, ...] = ()
             if len(ends) == 3 and not isinstance(edge, str):
                 tint = (colour_of(ends[2]),)
@@ -98,8 +100,12 @@ colours=((0, 'C'), (1, 'O')), directed=True)
                 raise ValueError(f"an edge has two ends, and perhaps a colour, got {edge!r}")
             a, b = vertex(ends[0], "an edge's end"), vertex(ends[1], "an edge's end")
             edges.add(((a, b) if directed or a <= b else (b, a)) + tint)
-        outputs = [vertex(name, "the output") for name in self.outputs]
-        inputs = [vertex(name, "the input") for name in self.inputs]
+        outputs = [
+            vertex(name, "the output") for name in listed("outputs", self.outputs, what="vertices")
+        ]
+        inputs = [
+            vertex(name, "the input") for name in listed("inputs", self.inputs, what="vertices")
+        ]
         colours: set[tuple[int, Colour]] = set()
         if self.colours != ():
             tinted = _tinted(self.colours)
@@ -309,6 +315,10 @@ colours=((0, 'C'), (1, 'O')), directed=True)
         return type(self)(
             self.vertices, self.edges, self.inputs, self.outputs, self.colours, self.directed
         )
+
+    def factors_latex(self, vertices: Sequence[int]) -> Iterator[str]:
+        """A sum over the vertices without labels of the host's adjacency matrix A at each edge."""
+        return homomorphism_factors(self, vertices)
 
     def sketch(self) -> Sketch:
         """The vertices, each with its labels and colours, and the edges with theirs."""

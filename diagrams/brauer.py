@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from tannaka.diagrams.diagram import Diagram, check_category, check_composable, order, single
+from tannaka.diagrams.diagram import (
+    Diagram,
+    check_category,
+    check_composable,
+    listed_pairs,
+    order,
+    single,
+)
 from tannaka.diagrams.partition import SetPartition
 
 
@@ -39,7 +45,7 @@ class Brauer(Diagram):
         object.__setattr__(self, "dom", order("dom", self.dom))
         object.__setattr__(self, "cod", order("cod", self.cod))
         size = self.dom + self.cod
-        edges = tuple(tuple(int(operator.index(v)) for v in pair) for pair in self.pairs)
+        edges = listed_pairs(self.pairs)
         for edge in edges:
             if len(edge) != 2:
                 raise ValueError(f"a Brauer diagram joins vertices in pairs, got {edge}")

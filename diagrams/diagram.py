@@ -17,11 +17,13 @@ from __future__ import annotations
 import operator
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from tannaka.diagrams.errors import CompositionError, SizeError
 from tannaka.diagrams.morphism import Morphism
+from tannaka.diagrams.pictures.bundle import mimebundle, picture_formats
+from tannaka.diagrams.pictures.formulas import delta_factors, diagram_latex
 from tannaka.diagrams.pictures.panels import Panel
 from tannaka.diagrams.pictures.sketch import Sketch
 from tannaka.diagrams.pictures.svg import diagram_svg
@@ -32,6 +34,8 @@ Terms = dict[tuple["Diagram", tuple[int, ...]], int]
 """A product of two diagrams, multiplied out: (diagram, a power of each symbol) -> coefficient."""
 MAX_ORDER = 100_000
 """Most axes that a row of a diagram may have; far more than anything that is drawn or listed."""
+MAX_DRAWN = 200
+"""Most vertices of a diagram that a notebook draws unasked."""
 
 
 def order(name: str, value: object) -> int:
@@ -49,6 +53,43 @@ def order(name: str, value: object) -> int:
             f"{name} is an order, how many axes there are, at most {MAX_ORDER:,}: got {number:,}"
         )
     return number
+
+
+def flag(name: str, value: object) -> bool:
+    """Return ``value`` if it is True or False; text such as "no", which counts as true, is refused.
+
+    >>> flag("bias", False)
+    False
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
+def listed(name: str, values: object, *, what: str) -> tuple[Any, ...]:
+    """Return ``values`` as a tuple, or say what they should have been.
+
+    >>> listed("legs", range(3), what="vertices")
+    (0, 1, 2)
+    """
+    try:
+        return tuple(values)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} must be a tuple of {what}, got {values!r}") from None
+
+
+def listed_vertices(name: str, values: object) -> tuple[int, ...]:
+    """Return ``values`` as a tuple of vertex numbers, or say which is none."""
+    found = listed(name, values, what="vertices, integers >= 0")
+    return tuple(
+        natural(f"each of {name}", v, least=0, what="the number of a vertex") for v in found
+    )
+
+
+def listed_pairs(values: object) -> tuple[tuple[int, ...], ...]:
+    """Return ``values`` as a tuple of tuples of vertex numbers, or say what is none."""
+    found = listed("pairs", values, what="pairs of vertices")
+    return tuple(listed_vertices("a pair", pair) for pair in found)
 
 
 def bound(name: str, value: object) -> int:
@@ -247,6 +288,9 @@ class Diagram(ABC):
     def __add__(self, other: Diagram | Morphism) -> Morphism:
         return Morphism.of(self) + other
 
+    def __radd__(self, other: int) -> Morphism:
+        return other + Morphism.of(self)
+
     def __sub__(self, other: Diagram | Morphism) -> Morphism:
         return Morphism.of(self) - other
 
@@ -258,6 +302,10 @@ class Diagram(ABC):
         return product
 
     __rmul__ = __mul__
+
+    def __truediv__(self, scalar: Any) -> Morphism:
+        quotient: Morphism = Morphism.of(self) / scalar
+        return quotient
 
     def _parts(self, at: Sequence[Any]) -> tuple[list[list[Any]], list[Any]]:
         """The blocks, and the legs of the determinant vertex; vertex v is called ``at[v]``."""
@@ -352,8 +400,31 @@ class Diagram(ABC):
         """Draw as a ``tikzpicture`` for LaTeX: outputs on top, inputs below."""
         return diagram_tikz(self)
 
-    def _repr_mimebundle_(self, **_: object) -> Mapping[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+    def latex(self) -> str:
+        r"""The entries of its matrix as an equation for LaTeX's math mode; i_v is the index of vertex v.
+
+        A delta is 1 where its indices are all equal. A group may put signs: Sp(n) has its form for
+        an edge within a row.
+
+        >>> from tannaka.diagrams.partition import SetPartition
+        >>> print(SetPartition(2, 1, (0, 1, 0)).latex())
+        \left(d_{0\,2 \mid 1}\right)_{i_0,\,i_1 i_2} = \delta_{i_0 i_2}
+        """
+        return diagram_latex(self, list(self.factors_latex(range(self.top + self.bottom))))
+
+    def factors_latex(self, vertices: Sequence[int]) -> Iterator[str]:
+        """The factors of an entry, where its vertices have these numbers in a larger diagram."""
+        return delta_factors(self, vertices)
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        drawn = self.top + self.bottom <= MAX_DRAWN
+        return mimebundle(
+            picture_formats(self.__repr__, self.svg if drawn else None, self.latex),
+            include,
+            exclude,
+        )
 
 
 def length(word: int | tuple[Any, ...]) -> int:
@@ -430,6 +501,8 @@ def check_composable(first: Diagram, second: Diagram) -> None:
 
 def check_category(first: Diagram, second: object) -> None:
     """Raise unless both are diagrams of one category."""
+    if not isinstance(first, Diagram):
+        raise TypeError(f"expected a diagram, got {first!r}")
     if not isinstance(second, Diagram) or first.category != second.category:
         names = [type(one).__name__ for one in (first, second)]
         if names[0] == names[1] and isinstance(second, Diagram):

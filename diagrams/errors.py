@@ -30,6 +30,14 @@ class DescriptionError(TannakaError, ValueError):
     """The description of a network does not describe one."""
 
 
+class NotEquivariantError(TannakaError, ValueError):
+    """A network was put together from parts that do not commute with its group, or do not fit."""
+
+
+class BottleneckWarning(UserWarning):
+    """A network can pass on less than its group allows: some part in between is too small."""
+
+
 class PlanError(TannakaError, AssertionError):
     """A plan does not compute what it should: a mistake in lowering or in a pass, not in its use."""
 
@@ -38,11 +46,16 @@ class EquivarianceError(TannakaError, AssertionError):
     """A function that was asserted to be equivariant is not, or the check could not have told."""
 
 
+class CertificateError(TannakaError, ValueError):
+    """A certificate that was changed, is not whole, or is of another layer or other weights."""
+
+
 EXTRAS = {
     "torch": ("PyTorch", "torch"),
     "jax": ("JAX", "jax"),
     "hypothesis": ("Hypothesis", "testing"),
     "scipy": ("SciPy", "sparse"),
+    "anywidget": ("anywidget", "jupyter"),
 }
 """By the name of an optional package: what it is called, and the extra that installs it."""
 

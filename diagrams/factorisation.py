@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from tannaka.diagrams.bilabelled import BilabelledGraph
-from tannaka.diagrams.diagram import Diagram
+from tannaka.diagrams.diagram import MAX_DRAWN, Diagram
+from tannaka.diagrams.pictures.bundle import mimebundle, picture_formats
+from tannaka.diagrams.pictures.markup import MONO, font, line
+from tannaka.diagrams.pictures.panels import Panel, beside_svg, captioned, diagram_panel
 from tannaka.diagrams.typed import Typed
 
 D = TypeVar("D", bound=Diagram)
@@ -35,6 +38,22 @@ class Factorisation(Generic[D]):
     contraction: D
     permutation: D
     embedding: D
+
+    def svg(self) -> str:
+        """The three factors as a self-contained SVG picture, in the order of ``>>``.
+
+        >>> from tannaka.diagrams.partition import SetPartition
+        >>> factor(SetPartition(1, 1, (0, 1))).svg().count("<title>")
+        1
+        """
+        names = ("contraction", "permutation", "embedding")
+        return _factors_svg([(name, getattr(self, name)) for name in names])
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        parts = (self.contraction, self.permutation, self.embedding)
+        return _factors_bundle(self, parts, include, exclude)
 
     @property
     def through(self) -> int:
@@ -113,6 +132,26 @@ def _typed_factors(diagram: Typed) -> Factorisation[Any]:
     )
 
 
+def _factors_svg(factors: Sequence[tuple[str, Diagram]]) -> str:
+    panels: list[Panel] = []
+    for name, diagram in factors:
+        if panels:
+            panels.append(Panel(18.0, 20.0, line(">>", 9, 14, font(13, MONO))))
+        panels.append(captioned(diagram_panel(diagram), name))
+    return beside_svg(panels, " >> ".join(f"{name} ({diagram})" for name, diagram in factors))
+
+
+def _factors_bundle(
+    found: Any,
+    parts: Sequence[Diagram],
+    include: Collection[str] | None,
+    exclude: Collection[str] | None,
+) -> dict[str, str]:
+    drawn = sum(part.top + part.bottom for part in parts) <= 3 * MAX_DRAWN
+    formats = picture_formats(found.__repr__, found.svg if drawn else None)
+    return mimebundle(formats, include, exclude)
+
+
 def _check_blocks(diagram: Diagram) -> None:
     if isinstance(diagram, BilabelledGraph):
         raise TypeError("a bilabelled graph is more than its blocks: it has no such factors")
@@ -131,6 +170,16 @@ class PlanarFactorisation(Generic[D]):
     inputs: D
     planar: D
     outputs: D
+
+    def svg(self) -> str:
+        """The three factors as a self-contained SVG picture, in the order of ``>>``."""
+        names = ("inputs", "planar", "outputs")
+        return _factors_svg([(name, getattr(self, name)) for name in names])
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        return _factors_bundle(self, (self.inputs, self.planar, self.outputs), include, exclude)
 
 
 def planar_factor(diagram: D) -> PlanarFactorisation[D]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from math import factorial
 from typing import Any, Self
 
 from tannaka.diagrams.brauer import Brauer
-from tannaka.diagrams.diagram import Diagram, Terms, order, single
+from tannaka.diagrams.diagram import Diagram, Terms, listed_pairs, listed_vertices, order, single
 from tannaka.diagrams.pictures.sketch import Sketch
 from tannaka.diagrams.signs import check_product, oriented, sign
 
@@ -49,8 +48,8 @@ class Grood(Diagram):
     def __post_init__(self) -> None:
         object.__setattr__(self, "dom", order("dom", self.dom))
         object.__setattr__(self, "cod", order("cod", self.cod))
-        legs = tuple(int(operator.index(v)) for v in self.legs)
-        edges = tuple(tuple(int(operator.index(v)) for v in pair) for pair in self.pairs)
+        legs = listed_vertices("legs", self.legs)
+        edges = listed_pairs(self.pairs)
         for edge in edges:
             if len(edge) != 2:
                 raise ValueError(f"a Grood diagram joins vertices in pairs, got {edge}")

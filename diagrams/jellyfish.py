@@ -10,7 +10,7 @@ from itertools import permutations
 from math import inf
 from typing import Any, Self
 
-from tannaka.diagrams.diagram import Diagram, Terms, single
+from tannaka.diagrams.diagram import Diagram, Terms, listed, natural, single
 from tannaka.diagrams.partition import SetPartition, connected, restricted_growth
 from tannaka.diagrams.pictures.sketch import Sketch
 from tannaka.diagrams.signs import check_product, oriented, sign
@@ -51,7 +51,12 @@ class Jellyfish(Diagram):
         plain = SetPartition(self.dom, self.cod, self.labels)
         for name in ("dom", "cod", "labels"):
             object.__setattr__(self, name, getattr(plain, name))
-        legs = tuple(None if leg is None else int(operator.index(leg)) for leg in self.legs)
+        legs = tuple(
+            None
+            if leg is None
+            else natural("each of legs", leg, least=0, what="the number of a block")
+            for leg in listed("legs", self.legs, what="block numbers, None for the free leg")
+        )
         blocks = len(set(self.labels))
         if not legs:
             raise ValueError("a Jellyfish has a determinant vertex with at least one leg")

@@ -12,13 +12,15 @@ from __future__ import annotations
 import operator
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from math import prod
 from numbers import Rational
 from typing import TYPE_CHECKING, Any
 
 from tannaka.diagrams.errors import CompositionError
+from tannaka.diagrams.pictures.bundle import mimebundle, picture_formats
+from tannaka.diagrams.pictures.formulas import latex_index
 from tannaka.diagrams.pictures.panels import panel_sum_svg
 from tannaka.diagrams.pictures.svg import sum_svg
 from tannaka.diagrams.pictures.text import sum_text
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 Powers = tuple[int, ...]
 Values = tuple[int | None, ...]
+MAX_DRAWN = 600
+"""Most vertices of all diagrams of a sum that a notebook draws unasked."""
 
 
 class Morphism:
@@ -52,6 +56,8 @@ class Morphism:
     (0 1 | 2 3) + 2 (0 2 | 1 3)
     >>> print(Morphism(2, 2, {(Brauer.identity(2), 2): 1}, n=5))
     25 (0 2 | 1 3)
+    >>> print(sum([Brauer.identity(2), -Brauer.swap()]))
+    (0 2 | 1 3) - (0 3 | 1 2)
     """
 
     __slots__ = ("_table", "cod", "dom", "values")
@@ -220,7 +226,9 @@ class Morphism:
             table[key] += value
         return Morphism(self.dom, self.cod, table, _merged(self.values, other.values))
 
-    __radd__ = __add__
+    def __radd__(self, other: Diagram | int) -> Morphism:
+        # The builtin sum starts from the number 0.
+        return self if type(other) is int and other == 0 else self + other  # type: ignore[operator]
 
     def __neg__(self) -> Morphism:
         return self * -1
@@ -241,6 +249,15 @@ class Morphism:
         return Morphism(self.dom, self.cod, table, self.values)
 
     __rmul__ = __mul__
+
+    def __truediv__(self, scalar: Any) -> Morphism:
+        """Divide by an integer or a rational, exactly.
+
+        >>> from tannaka.diagrams.brauer import Brauer
+        >>> print((Brauer.identity(2) + Brauer.swap()) / 2)
+        1/2 (0 2 | 1 3) + 1/2 (0 3 | 1 2)
+        """
+        return self * (1 / exact(scalar))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Morphism):
@@ -285,7 +302,7 @@ class Morphism:
         >>> print((Brauer.identity(1) * Fraction(-1, 2)).latex())
         - \tfrac{1}{2} \, d_{0\,1}
         """
-        return self._formula(lambda diagram: f"d_{{{_latex_index(diagram)}}}")
+        return self._formula(lambda diagram: f"d_{{{latex_index(str(diagram))}}}")
 
     def tikz(self) -> str:
         """The sum for LaTeX's math mode, each diagram drawn as a ``tikzpicture``.
@@ -306,8 +323,16 @@ class Morphism:
             words.append(" ".join(filter(None, [sign, scale and f"{scale} \\,", shown(diagram)])))
         return " ".join(words) or "0"
 
-    def _repr_mimebundle_(self, **_: object) -> Mapping[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        vertices = sum(diagram.top + diagram.bottom + 1 for diagram in self.diagrams())
+        drawn = vertices <= MAX_DRAWN
+        return mimebundle(
+            picture_formats(self.__repr__, self.svg if drawn else None, self.latex),
+            include,
+            exclude,
+        )
 
     def written(self) -> list[tuple[str, Diagram]]:
         """The terms as (coefficient, diagram), in the order of the diagrams' text.
@@ -343,13 +368,6 @@ def exact(value: Any) -> Fraction:
     return Fraction(int(value.numerator), int(value.denominator))
 
 
-def _latex_index(diagram: Diagram) -> str:
-    """The blocks with bars between, as the index of a letter."""
-    text = str(diagram).replace("∅", r"\varnothing").replace("_", r"\_").replace("*", r"\ast")
-    text = text.replace(" || ", r" \parallel ").replace(" | ", r" \mid ")
-    return re.sub(r"(?<=\d) (?=\d)", r"\\,", text)
-
-
 def _numbers(values: tuple[Any, ...]) -> Values:
     """Numbers for symbols as Python integers, which do not overflow; None where there is none."""
     try:
@@ -383,9 +401,13 @@ def _polynomial(scalar: Any, symbols: tuple[str, ...]) -> Iterable[tuple[Powers,
         terms = sympy.Poly(scalar, *map(sympy.Symbol, symbols)).terms()
         if all(coefficient.is_Rational for _, coefficient in terms):
             return [(powers, Fraction(int(c.p), int(c.q))) for powers, c in terms]
+    # 1/n is no polynomial, and what is written with it is of one n at a time.
+    way_out = ""
+    if getattr(scalar, "free_symbols", None):
+        way_out = "; to divide by n, take its number, and the sum in one group: group.morphism(f)"
     raise TypeError(
         f"a morphism is multiplied by integers, fractions or SymPy polynomials in "
-        f"{', '.join(symbols)}, got {scalar!r}"
+        f"{', '.join(symbols)}, got {scalar!r}{way_out}"
     )
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from tannaka.diagrams.diagram import Diagram, check_category, check_composable, order, single
+from tannaka.diagrams.diagram import (
+    Diagram,
+    check_category,
+    check_composable,
+    listed,
+    listed_vertices,
+    order,
+    single,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +47,15 @@ class SetPartition(Diagram):
     def __post_init__(self) -> None:
         object.__setattr__(self, "dom", order("dom", self.dom))
         object.__setattr__(self, "cod", order("cod", self.cod))
-        labels = tuple(self.labels)
+        labels = listed("labels", self.labels, what="block numbers")
         if len(labels) != self.dom + self.cod:
             raise ValueError(
                 f"labels {labels} has length {len(labels)}, but a diagram {self.dom} -> {self.cod} "
                 f"has {self.dom + self.cod} vertices: {self.cod} outputs, then {self.dom} inputs"
             )
         canonical = restricted_growth(labels)
+        if any(isinstance(label, bool) or not hasattr(label, "__index__") for label in labels):
+            raise TypeError(f"labels are block numbers, integers >= 0, got {labels}")
         if labels != canonical:
             raise ValueError(
                 f"labels {labels} is not a restricted growth string; "
@@ -74,8 +83,8 @@ class SetPartition(Diagram):
         size = dom + cod
         # A vertex that no block names is alone: its name is negative, as no block's is.
         names = [-1 - vertex for vertex in range(size)]
-        for name, block in enumerate(blocks):
-            for vertex in map(operator.index, block):
+        for name, block in enumerate(listed("blocks", blocks, what="blocks, each of vertices")):
+            for vertex in listed_vertices("a block", block):
                 if not 0 <= vertex < size:
                     raise ValueError(
                         f"vertex {vertex} is not one of the {size} vertices 0..{size - 1}"

@@ -29,6 +29,9 @@ FAMILIES: dict[str, type[Diagram]] = {
 }
 """The families of diagrams, by the names that their data has."""
 
+HIGHEST = 100_000
+"""The highest degree of a coefficient that is read: numbers grow as long as it is high."""
+
 _MONOMIAL = r"(?:\d+(?:/\d+)?)?(?:\s*n\d*(?:\^\d+)?)*"
 _TERM = re.compile(
     rf"\s*(?P<sign>[+-]?)\s*(?:\((?P<sum>[^()]*)\)|(?P<plain>{_MONOMIAL}))\s*\((?P<diagram>[^()]*)\)"
@@ -155,6 +158,8 @@ def _polynomial(words: str, symbols: tuple[str, ...]) -> Iterator[tuple[tuple[in
             if symbol not in powers:
                 raise ValueError(f"a coefficient here is in {', '.join(symbols)}, got {words!r}")
             powers[symbol] += int(power or 1)
+        if sum(powers.values()) > HIGHEST:
+            raise ValueError(f"a coefficient has a degree of at most {HIGHEST:,}, got {words!r}")
         yield tuple(powers.values()), value * sign * (-1 if operation == "-" else 1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Self
@@ -224,6 +224,11 @@ class Typed(Diagram):
         """The parts over each other, strands of each type alike."""
         places = [self.vertices(kind) for kind in range(len(self.parts))]
         return overlaid([part.sketch() for part in self.parts], places, self.top, self.bottom)
+
+    def factors_latex(self, vertices: Sequence[int]) -> Iterator[str]:
+        """The factors of the parts."""
+        for kind, part in enumerate(self.parts):
+            yield from part.factors_latex([vertices[v] for v in self.vertices(kind)])
 
     def written(self, at: Sequence[object]) -> str:
         """The texts of the parts between double bars, with vertex v called ``at[v]``."""

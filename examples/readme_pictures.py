@@ -18,7 +18,7 @@ import networkx
 
 from tannaka.category import SO, Aut, Hom, S
 from tannaka.codegen.backends.einsum import kernel
-from tannaka.codegen.lower import lower_diagrams
+from tannaka.codegen.lowering.lower import lower_diagrams
 from tannaka.codegen.notation import formula
 from tannaka.codegen.plan import Plan
 from tannaka.diagrams import Grood, SetPartition, compose_steps, factor

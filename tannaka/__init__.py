@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tannaka import errors as errors
+    from tannaka import jupyter as jupyter
     from tannaka import nn as nn
     from tannaka import testing as testing
     from tannaka.category.alternating import A as A
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tannaka.category.groups import Group as Group
     from tannaka.category.groups import group as group
     from tannaka.category.hom import Hom as Hom
+    from tannaka.category.hyperoctahedral import H as H
     from tannaka.category.orbitals import Orbit as Orbit
     from tannaka.category.orthogonal import SO as SO
     from tannaka.category.orthogonal import O as O
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from tannaka.diagrams.pictures.steps import compose_steps as compose_steps
     from tannaka.diagrams.typed import Typed as Typed
     from tannaka.diagrams.walled import WalledBrauer as WalledBrauer
+    from tannaka.jupyter.widget import explorer as explorer
 
     __version__: str
 
@@ -63,6 +66,7 @@ _HOMES = {
     "GeneratedNetwork": "tannaka.codegen.models",
     "Grood": "tannaka.diagrams.grood",
     "Group": "tannaka.category",
+    "H": "tannaka.category",
     "Hom": "tannaka.category",
     "Jellyfish": "tannaka.diagrams.jellyfish",
     "Morphism": "tannaka.diagrams.morphism",
@@ -72,13 +76,14 @@ _HOMES = {
     "Typed": "tannaka.diagrams.typed",
     "WalledBrauer": "tannaka.diagrams.walled",
     "compose_steps": "tannaka.diagrams.pictures.steps",
+    "explorer": "tannaka.jupyter",
     "generate": "tannaka.codegen.generate",
     "generate_network": "tannaka.codegen.models",
     "group": "tannaka.category",
 }
-_SUBMODULES = ("category", "codegen", "diagrams", "errors", "nn", "testing")
+_SUBMODULES = ("category", "codegen", "diagrams", "errors", "jupyter", "nn", "testing")
 
-__all__ = [*_HOMES, "errors", "nn", "testing"]
+__all__ = [*_HOMES, "errors", "jupyter", "nn", "testing"]
 
 
 def __getattr__(name: str) -> Any:
@@ -89,7 +94,16 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'tannaka' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    if _HOMES[name] == "tannaka.category":
+        _price_galleries()
     return value
+
+
+def _price_galleries() -> None:
+    """Let galleries say what diagrams cost: categories know no compiler, so it is put there."""
+    known = import_module("tannaka.category.gallery").FACTS
+    if not known:
+        known.append(lambda *given: import_module("tannaka.codegen.facts").facts(*given))
 
 
 def __dir__() -> list[str]:

@@ -19,9 +19,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from triton.backends.compiler import GPUTarget
 
 import tannaka as tn
-from tannaka.codegen.launches import account, compiled
-from tannaka.codegen.lower import lower
+from tannaka.codegen.lowering.lower import lower
 from tannaka.codegen.passes import optimise
+from tannaka.codegen.timing.launches import account, compiled
 
 
 class Driver:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
+import depth
 import pytest
-from hypothesis import HealthCheck, settings
+from law_table import LawTable, note_inputs
+from wheels import build
 
 # Tensors of tests are small: a second thread waits more than it works, most of all on a machine that
 # is busy with other things. Set before anything imports torch; processes that tests start inherit it.
@@ -20,21 +23,28 @@ collect_ignore_glob = ["golden/triton_*"]  # kernels without the file around the
 # Triton looks for it when it is imported, which anything may do.
 os.environ.setdefault("TRITON_INTERPRET", "1")
 
-# Quick for every run, the same cases each time; deep for the sweeps that stand behind --deep.
-common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", common, max_examples=50, derandomize=True)
-settings.register_profile("deep", common, max_examples=2000)
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite the files in tests/golden"
     )
+    parser.addoption("--law-table", help="write to this file how many inputs each test file tried")
     parser.addoption("--deep", action="store_true", help="run the slow sweeps too, and more cases")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.load_profile("deep" if config.getoption("--deep") else "quick")
+    depth.load(config.getoption("--deep"))
+    target = config.getoption("--law-table")
+    if target and not hasattr(config, "workerinput"):
+        table = LawTable(Path(target), depth.DEEP if config.getoption("--deep") else depth.QUICK)
+        config.pluginmanager.register(table, "law table")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    note_inputs(item, report)
+    return report
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -43,6 +53,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("deep"):
                 item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the wheel and the sdist."""
+    return build(tmp_path_factory.mktemp("build"))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from tannaka.category.product import Product
 
 SINGLE = [
     f"{kind}({n})"
-    for kind in ("S", "A", "O", "SO", "Sp")
+    for kind in ("S", "A", "H", "O", "SO", "Sp")
     for n in range(1, 7)
     if kind != "Sp" or n % 2 == 0
 ]

@@ -34,6 +34,7 @@ Array = NDArray[Any]
 NAMES = [
     *(f"S({n})" for n in range(1, 6)),
     *(f"A({n})" for n in range(1, 6)),
+    *(f"H({n})" for n in range(1, 4)),
     *(f"O({n})" for n in range(1, 5)),
     *(f"SO({n})" for n in range(1, 6)),
     *(f"Sp({n})" for n in (2, 4)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from functools import cache, lru_cache
 from itertools import combinations, permutations, product
 from math import comb, factorial, prod
@@ -206,11 +207,12 @@ def _tensor(piece: Piece, cod: int, size: int, n: int) -> NDArray[np.float64]:
 
 
 def generators(symbol: str, n: int) -> list[NDArray[Any]]:
-    """Matrices that generate S(n) or A(n), or a dense subgroup of O(n), SO(n), Sp(n)."""
-    if symbol == "S":
-        swap, cycle = np.eye(n), np.roll(np.eye(n), 1, axis=0)
+    """Matrices that generate S(n), H(n) or A(n), or a dense subgroup of O(n), SO(n), Sp(n)."""
+    if symbol in ("S", "H"):
+        swap, cycle, mirror = np.eye(n), np.roll(np.eye(n), 1, axis=0), np.eye(n)
         swap[:2] = swap[:2][::-1]
-        return [swap, cycle]
+        mirror[-1, -1] = -1
+        return [swap, cycle] + [mirror] * (symbol == "H")
     if symbol == "A":
         cycles = []
         for i in range(n - 2):
@@ -321,6 +323,17 @@ def stirling2(size: int, blocks: int) -> int:
 
 def permutation_dimension(n: int, size: int) -> int:
     return sum(stirling2(size, blocks) for blocks in range(min(n, size) + 1))
+
+
+def hyperoctahedral_dimension(n: int, size: int) -> int:
+    """The mean of trace(g)^size: with j fixed points, the trace is a sum of j random signs."""
+    total = Fraction(0)
+    for j in range(n + 1):
+        derangements = sum((-1) ** i * factorial(n - j) // factorial(i) for i in range(n - j + 1))
+        power = sum(comb(j, plus) * (2 * plus - j) ** size for plus in range(j + 1))
+        total += Fraction(comb(n, j) * derangements * power, 2**j * factorial(n))
+    assert total.denominator == 1
+    return int(total)
 
 
 def alternating_dimension(n: int, size: int) -> int:

@@ -225,6 +225,14 @@ def test_matrices_count_homomorphisms(g: Aut, data: st.DataObject) -> None:
         assert_array_equal(kron_power(element, f.cod) @ wanted, wanted @ kron_power(element, f.dom))
 
 
+def test_a_number_of_homomorphisms_may_be_zero() -> None:
+    g = Aut(networkx.empty_graph(1))
+    loop = BilabelledGraph(1, ((0, 0),), (), ())
+    for found in (g.matrix(loop), g.sparse(loop).toarray()):
+        assert_array_equal(found, [[0]])
+    assert [part.size for part in g.nonzeros(loop)] == [0, 0, 0]
+
+
 @given(automorphism_groups(4), st.data())
 def test_the_functor_preserves_gluing(g: Aut, data: st.DataObject) -> None:
     k, m, l = (data.draw(orders(2)) for _ in range(3))

@@ -14,11 +14,11 @@ pytest.importorskip("triton")
 
 import tannaka as tn
 from tannaka.cli import main
-from tannaka.codegen import bench_gpu
-from tannaka.codegen.bench_gpu import OURS, PRECISIONS, Case, count, measure
-from tannaka.codegen.launches import account, compiled
-from tannaka.codegen.lower import lower
+from tannaka.codegen.lowering.lower import lower
 from tannaka.codegen.passes import optimise
+from tannaka.codegen.timing import bench_gpu
+from tannaka.codegen.timing.bench_gpu import OURS, PRECISIONS, Case, count, measure
+from tannaka.codegen.timing.launches import account, compiled
 
 ORDERS = [(k, l) for k in range(4) for l in range(4)]
 

@@ -23,12 +23,17 @@ from oracles import all_set_partitions, dense_layer
 import tannaka as tn
 from tannaka.category.groups import Group
 from tannaka.cli import main
-from tannaka.codegen import aims, bench, reports, rivals, standings
-from tannaka.codegen.bench import Way
-from tannaka.codegen.floor import diagram_products, irreducibles, isotypic_products, least_work
-from tannaka.codegen.isotypic import isotypic
-from tannaka.codegen.rivals import ENTRANTS, Entrant, LeftOutError, Rival, StackedOperations
-from tannaka.codegen.standings import Case, Floor, Row, growths
+from tannaka.codegen.lowering.isotypic import isotypic
+from tannaka.codegen.timing import aims, bench, reports, rivals, standings
+from tannaka.codegen.timing.bench import Way
+from tannaka.codegen.timing.floor import (
+    diagram_products,
+    irreducibles,
+    isotypic_products,
+    least_work,
+)
+from tannaka.codegen.timing.rivals import ENTRANTS, Entrant, LeftOutError, Rival, StackedOperations
+from tannaka.codegen.timing.standings import Case, Floor, Row, growths
 from tannaka.diagrams.errors import BackendError
 from tannaka.nn import EquivariantLinear
 
@@ -333,7 +338,7 @@ def test_the_grids_ask_for_what_fits_and_make_series() -> None:
 KEEPING = """\
 import torch
 from pathlib import Path
-from tannaka.codegen.bench import {0}_memory
+from tannaka.codegen.timing.bench import {0}_memory
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 print({0}_memory())

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 import tannaka as tn
 from tannaka.category.groups import Group
 from tannaka.cli import main
-from tannaka.codegen import bench, bench_lowerings, calibration, calibration_report
-from tannaka.codegen.calibration import Timing
-from tannaka.codegen.choose import LOWERINGS, SECONDS, Constants, Lowering, Terms, schedule
-from tannaka.codegen.lower import task
-from tannaka.codegen.modules import EquivariantLinear
-from tannaka.codegen.standings import Case
+from tannaka.codegen.lowering.choose import LOWERINGS, SECONDS, Constants, Lowering, Terms, schedule
+from tannaka.codegen.lowering.lower import task
+from tannaka.codegen.modules.linear import EquivariantLinear
+from tannaka.codegen.timing import bench, bench_lowerings, calibration, calibration_report
+from tannaka.codegen.timing.calibration import Timing
+from tannaka.codegen.timing.standings import Case
 
 SPACES: list[tuple[Group, int, int]] = [
     (tn.S(3), 1, 1),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import pickle
 from typing import Any
 
 import pytest
@@ -97,6 +99,31 @@ def test_a_check_that_could_not_fail_does_not_pass(
 ) -> None:
     with pytest.raises(error, match=words):
         assert_equivariant(f, tn.S(5), 1, 1)
+
+
+def test_a_moved_input_alone_may_show_what_is_not_finite() -> None:
+    calls = itertools.count()
+    with pytest.raises(EquivarianceError, match="NaN or infinity"):
+        assert_equivariant(lambda x: x * (torch.nan if next(calls) == 1 else 1), tn.S(5), 1, 1)
+
+
+def test_padding_that_is_added_up_is_found() -> None:
+    def total(x: Tensor, mask: Tensor) -> Tensor:
+        return x.sum(-2)
+
+    with pytest.raises(EquivarianceError, match=r"with padding and .* without"):
+        assert_equivariant(total, tn.S(), 1, 0)
+
+
+def test_one_input_of_several_is_enough_to_have_a_control() -> None:
+    """Any map of scalars commutes; not any of vectors, nor of both together."""
+
+    def scaled(s: Tensor, v: Tensor) -> Tensor:
+        norm: Tensor = v.norm(dim=-2)
+        return s * norm
+
+    report = assert_equivariant(scaled, tn.O(3), [0, 1], 0)
+    assert report.control is not None
 
 
 def overwriting(x: Tensor) -> Tensor:
@@ -227,3 +254,35 @@ def test_inputs_come_in_the_dtype_and_on_the_device_asked_for() -> None:
 
     assert_equivariant(f, tn.S(5), 1, 1, device="meta", dtype=torch.float16)
     assert seen == {("meta", torch.float16)}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_seed_misses_a_part_of_the_group(seed: int) -> None:
+    """Random elements may all be even, or turn nothing round; f commutes with those alone."""
+
+    def turned(x: Tensor) -> Tensor:
+        return x.roll(1, -2)
+
+    def volume(x: Tensor) -> Tensor:
+        y: Tensor = torch.linalg.det(x)
+        return y[..., None]
+
+    for group, f, l, channels in [
+        (tn.S(3), turned, 1, 1),
+        (tn.S(2) * tn.S(3), turned, (1,), 1),
+        (tn.O(2), volume, 0, 2),
+        (tn.H(3), volume, 0, 3),
+        (tn.PermutationGroup([(1, 2, 0), (1, 0, 2)]), turned, 1, 1),
+    ]:
+        k = 1 if not isinstance(l, tuple) else (1,)
+        found = equivariance_error(f, group, k, l, in_channels=channels, samples=5, seed=seed)
+        assert found > 0.01
+
+
+@pytest.mark.parametrize("group", ["O(3)", "S(3) x O(2)"])
+def test_reports_are_values(group: str) -> None:
+    word: Any = 1 if "x" not in group else (0, 1)
+    report = assert_equivariant(lambda x: 2 * x, group, word, word)
+    assert report == assert_equivariant(lambda x: 2 * x, group, word, word)
+    assert {report: 1}[pickle.loads(pickle.dumps(report))] == 1
+    assert report != assert_equivariant(lambda x: 2 * x, group, word, word, seed=1)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import tannaka as tn
 from tannaka.category.groups import Group
-from tannaka.codegen.choose import MOST, TYPICAL, lowered, options, schedule
-from tannaka.codegen.lower import task
-from tannaka.codegen.matrix_plans import DensePlan, IsotypicPlan
+from tannaka.codegen.lowering.choose import MOST, TYPICAL, lowered, options, schedule
+from tannaka.codegen.lowering.lower import task
+from tannaka.codegen.lowering.matrix_plans import DensePlan, IsotypicPlan
 from tannaka.codegen.plan import Plan
 from tannaka.nn import EquivariantLinear
 from tannaka.testing.strategies import groups, orders
@@ -68,7 +68,7 @@ def test_explanations_say_why_and_what_was_learned() -> None:
     text = str(found)
     assert re.search(r"dense .* fastest\n .* [\d.]+x\n .* [\d.]+x\n", text)
     assert "y[ii] += W3 mean over j of x[jj]" in text
-    html = found._repr_html_()
+    html = found._repr_mimebundle_()["text/html"]
     assert html.count("<svg") == 2
     assert "and 13 more rows" in html
     assert abs(sum(row.share for row in layer.explain(rows=None).rows) - 1) < 1e-9

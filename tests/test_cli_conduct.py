@@ -73,6 +73,7 @@ ENDS = [
     ),
     (("explain", "S3", "1", "1"), "y[i] += W1 mean over j of x[j]", ("explain", "S3", "1"), 2),
     (("verify", "right.py"), "error", ("verify", "wrong.py"), 1),
+    (("certify", "right.py"), "proven, exactly", ("certify", "right.py", "-o", "."), 2),
     (
         ("bench", "S3", "1", "1", "--seconds", "0.001"),
         "  floor  ",
@@ -107,7 +108,8 @@ def test_every_command_ends_well_and_badly(
 
 
 def test_doctor_tries_every_backend_there_is() -> None:
-    done = process("doctor", "--json")
+    # Without a GPU kernels of Triton do not run, and are not wrong.
+    done = process("doctor", "--json", TRITON_INTERPRET="0")
     assert done.returncode == 0, done.stdout + done.stderr
     found = {
         (one["name"], one["for"]): one["result"] for one in json.loads(done.stdout)["backends"]
@@ -151,7 +153,7 @@ def test_commands_need_no_torch_and_say_where_they_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "tannaka.codegen.verify", raising=False)
+    monkeypatch.delitem(sys.modules, "tannaka.codegen.trust.verify", raising=False)
     file = tmp_path / "layer.py"
     file.write_text("")
     refused = CliRunner().invoke(main, ["verify", str(file)])
@@ -227,6 +229,31 @@ def test_head_gets_its_lines() -> None:
 
 
 # Where nothing can be written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "code", "words"),
+    [
+        ("dim S3 1 1", (1,), 3, "Error: output: not writable\n"),
+        ("simplify S3 -", (0,), 2, "'' is not a diagram"),
+        ("generate S3 1 1", (2,), 0, ""),
+        ("generate S3 1 1 -o /dev/null", (0, 1, 2), 3, ""),
+    ],
+)
+def test_standard_streams_may_be_closed(
+    arguments: str, closed: tuple[int, ...], code: int, words: str
+) -> None:
+    done = process(*arguments.split(), before=lambda: [*map(os.close, closed)].clear())
+    assert done.returncode == code
+    assert words in done.stderr
+
+
+def test_json_is_json_in_every_encoding(tmp_path: Path) -> None:
+    done = process("basis", "SO3", "2", "1", "--json", PYTHONIOENCODING="latin-1")
+    assert "\u03b5[ijk]" in json.loads(done.stdout)["basis"][0]["formula"]
+    path = os.fsdecode(bytes(tmp_path) + b"/\xff.py")
+    done = process("generate", "S3", "1", "1", "--json", "-o", path)
+    assert json.loads(done.stdout)["file"] == path
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -408,6 +435,7 @@ def test_progress_is_for_terminals(tmp_path: Path) -> None:
         (UnicodeEncodeError("latin-1", "╭", 0, 1, "no"), 3, "set PYTHONUTF8=1"),
         (tn.errors.PlanError("no"), 4, "PlanError: no (a fault"),
         (tn.errors.EquivarianceError("no"), 1, "Error: no\n"),
+        (tn.errors.CertificateError("no"), 1, "Error: no\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
 )
@@ -428,5 +456,11 @@ def test_every_error_is_one_line_and_a_code(
 
 
 def test_all_commands_of_the_modules_are_there() -> None:
-    for command in (spaces.basis, layers.explain, checking.verify, benchmarks.bench):
+    for command in (
+        spaces.basis,
+        layers.explain,
+        checking.verify,
+        checking.certify,
+        benchmarks.bench,
+    ):
         assert main.commands[command.name or ""] is command

@@ -15,19 +15,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from depth import share
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 import tannaka as tn
 from tannaka.category.groups import Group
-from tannaka.codegen import native
-from tannaka.codegen.autograd import layer, ready
 from tannaka.codegen.backends import cpp
 from tannaka.codegen.interpret import interpret
-from tannaka.codegen.lower import lower
+from tannaka.codegen.lowering.lower import lower
 from tannaka.codegen.passes import optimise
 from tannaka.codegen.plan import Plan
+from tannaka.codegen.runtime import native
+from tannaka.codegen.runtime.autograd import layer, ready
 from tannaka.diagrams.errors import BackendError
 from tannaka.nn import EquivariantLinear
 from tannaka.testing import assert_equivariant
@@ -113,7 +114,7 @@ def check(plan: Plan, n: int, batch: tuple[int, ...], seed: int) -> None:
         assert abs((gradient * tangent).sum() - terms.sum()) <= 1e-12 * terms.norm() + 1e-300
 
 
-@settings(max_examples=12)
+@share(1 / 4)
 @pytest.mark.parametrize(("group", "k", "l"), KERNELS)
 @given(
     st.sampled_from([1, 2, 3, 5, 12, 13]),

@@ -42,6 +42,8 @@ SUB_FAMILIES: dict[str, dict[str, Any]] = {
     "2 through-blocks": {"through": 2},
     "no through-block, at most 3 blocks": {"through": 0, "most": 3},
     "planar with one through-block": {"planar": True, "through": 1},
+    "planar, at most 2 blocks": {"planar": True, "most": 2},
+    "planar, even, at most 2 blocks": {"planar": True, "even": True, "most": 2},
 }
 
 

@@ -122,6 +122,24 @@ def test_the_variance_of_the_output_is_about_one_at_large_n() -> None:
         assert 0.8 < torch.stack([layer(x).var() for layer in layers]).mean() < 1.25
 
 
+@pytest.mark.parametrize(
+    ("group", "k", "l"),
+    [
+        (tn.S(), 1, 0),
+        (tn.S(), 3, 0),
+        (tn.S() * tn.S(), (0, 1), ()),
+        (tn.S() * tn.O(3), (0, 1, 1), ()),
+    ],
+    ids=str,
+)
+def test_means_over_all_points_start_with_weights_of_ordinary_size(
+    group: Any, k: Any, l: Any
+) -> None:
+    """The variance of a mean goes to 0 with n, and the weights do not grow to make up for it."""
+    layer = EquivariantLinear(group, k, l, 3, 3)
+    assert 0.1 < layer.weight.abs().max() < 10
+
+
 def test_what_does_not_fit_is_refused() -> None:
     layer = EquivariantLinear(tn.S(), 2, 2, 3, 3)
     x = torch.randn(2, 4, 4, 3)

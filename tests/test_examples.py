@@ -203,6 +203,45 @@ def test_training_is_sooner_as_good(
     assert "the layers of S() reached in" in capsys.readouterr().out
 
 
+def test_atoms_far_apart_polarise_by_themselves_and_close_ones_turn_with_the_molecule(
+    example: Callable[[str], ModuleType],
+) -> None:
+    train_water = example("train_water")
+    torch.manual_seed(0)
+    bonds, g = train_water.shapes(20), train_water.turns(20)
+    alone = train_water.OXYGEN + 2 * train_water.HYDROGEN
+    far = train_water.polarisability(1e4 * bonds)
+    torch.testing.assert_close(far, alone * torch.eye(3, dtype=far.dtype).expand_as(far))
+    tensor = train_water.polarisability(bonds)
+    torch.testing.assert_close(tensor, tensor.mT)
+    torch.testing.assert_close(train_water.polarisability(g @ bonds), g @ tensor @ g.mT)
+    # Two atoms on a line: along it 1 / (1 - 4 a b / r^6) of what they are alone, and what they share.
+    a, b, r = train_water.OXYGEN, train_water.HYDROGEN, 1.0
+    line = torch.tensor([[r, 1e6], [0, 0], [0, 0]], dtype=torch.float64)
+    along = (a + b + 4 * a * b / r**3) / (1 - 4 * a * b / r**6)
+    across = (a + b - 2 * a * b / r**3) / (1 - a * b / r**6)
+    wanted = torch.diag(torch.tensor([along, across, across], dtype=torch.float64) + b)
+    torch.testing.assert_close(train_water.polarisability(line), wanted)
+
+
+def test_bilinear_layers_learn_what_linear_ones_cannot(
+    example: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bilinear, linear, perceptron = example("train_water").main(steps=100).values()
+    assert bilinear < 0.2 < perceptron
+    assert linear > 0.99
+    assert "reflected" in capsys.readouterr().out
+
+
+@pytest.mark.deep
+def test_bilinear_layers_learn_the_polarisability_of_water(
+    example: Callable[[str], ModuleType],
+) -> None:
+    bilinear, linear, perceptron = example("train_water").main().values()
+    assert bilinear < min(0.02, perceptron / 2)
+    assert linear > 0.99
+
+
 def test_an_open_shell_has_no_response(example: Callable[[str], ModuleType]) -> None:
     with pytest.raises(SystemExit, match="open shell"):
         example("fullerene").polarisability(networkx.cycle_graph(8))
@@ -222,10 +261,16 @@ def test_the_readme_pictures_are_what_the_script_writes(
     example: Callable[[str], ModuleType],
 ) -> None:
     pictures = example("readme_pictures").pictures()
-    assert {path.name for path in (ROOT / "docs").iterdir()} == pictures.keys()
+    drawn = {path.name for path in (ROOT / "docs").iterdir() if path.suffix == ".svg"}
+    assert drawn == pictures.keys()
     for name, svg in pictures.items():
         committed = (ROOT / "docs" / name).read_text(encoding="utf-8")
         assert committed == svg, "run python examples/readme_pictures.py, then look at the pictures"
+
+
+def test_every_picture_of_the_docs_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"docs/{path.name}" in text for path in (ROOT / "docs").iterdir())
 
 
 def test_the_readme_picture_shows_a_true_factorisation(

@@ -24,6 +24,7 @@ from oracles import (
     stirling2,
 )
 
+from tannaka.diagrams import counts
 from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.counts import (
@@ -334,6 +335,19 @@ def test_moments_of_the_trace_count_what_sums_over_shapes_count(n: int) -> None:
         assert rotations - reflections == 2 * count_grood_diagrams(size, n, n)
         if n % 2 == 0:
             assert symplectic_moment(n, size) == count_brauer_diagrams(size, nest=n // 2)
+
+
+@pytest.mark.parametrize("n", range(1, 7))
+def test_moments_and_shapes_count_alike(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> list[int]:
+        odd = [count_grood_diagrams(size, n, n) for size in range(19)]
+        even = [count_brauer_diagrams(size, n) for size in range(19)]
+        return odd + even + [count_brauer_diagrams(size, nest=n) for size in range(19)]
+
+    monkeypatch.setattr(counts, "MANY_SHAPES", 10**9)
+    by_shapes = found()
+    monkeypatch.setattr(counts, "MANY_SHAPES", 0)
+    assert found() == by_shapes
 
 
 def test_large_orders_are_counted_too() -> None:

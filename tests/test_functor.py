@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 from oracles import diagram_tensor, symplectic_tensor
 
 from tannaka.category.alternating import A
-from tannaka.category.functor import check_size, matrix, norm2
+from tannaka.category.functor import check_size, combination, matrix, norm2
 from tannaka.category.groups import MatrixGroup
 from tannaka.category.orthogonal import SO, O
 from tannaka.category.symmetric import S
 from tannaka.category.symplectic import Sp
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.diagram import Diagram
-from tannaka.diagrams.enumerate import brauer_diagrams
+from tannaka.diagrams.enumerate import brauer_diagrams, grood_diagrams, jellyfish_diagrams
 from tannaka.diagrams.errors import SizeError
+from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.partition import SetPartition
 from tannaka.diagrams.structure import crossings
+from tannaka.diagrams.typed import Typed
 from tannaka.testing.strategies import (
     FAMILIES,
     any_diagram,
@@ -100,6 +102,35 @@ def test_each_group_has_a_functor_with_its_signs(g: MatrixGroup, data: st.DataOb
     assert_array_equal(left, np.eye(g.n))
     assert_array_equal(g.matrix(cap) @ g.matrix(cup), [[g.loop]])
     assert_array_equal(g.matrix(f), g.sparse(f).toarray())
+
+
+@pytest.mark.parametrize(
+    ("g", "orders"),
+    [
+        (SO(2), (0, 4, 0)),
+        (SO(2), (1, 3, 1)),
+        (SO(3), (0, 5, 0)),
+        (SO(3), (0, 3, 2)),
+        (A(2), (0, 3, 0)),
+    ],
+    ids=str,
+)
+def test_every_product_of_two_determinants_is_that_of_matrices(
+    g: MatrixGroup, orders: tuple[int, int, int]
+) -> None:
+    """All of them: strands that wind exchange legs, or close, only where the middle is long."""
+    k, m, l = orders
+    listed: Any = grood_diagrams if isinstance(g, SO) else jellyfish_diagrams
+    for one, other in product(listed(k, m, g.n), listed(m, l, g.n)):
+        assert_array_equal(g.matrix(one >> other), g.matrix(other) @ g.matrix(one))
+
+
+@pytest.mark.parametrize("legs", list(product([(0, 1), (1, 0)], repeat=2)))
+def test_each_type_of_a_product_brings_its_sign(legs: tuple[tuple[int, int], ...]) -> None:
+    group = SO(2) * SO(2)
+    parts = tuple(Grood(0, 2, one, ()) for one in legs)
+    found = group.matrix(Typed((), (0, 0, 1, 1), parts))
+    assert_array_equal(found, np.kron(*map(SO(2).matrix, parts)))
 
 
 @given(st.data(), st.sampled_from([2, 4]))
@@ -179,3 +210,7 @@ def test_two_gib_are_allowed_and_not_one_matrix_more() -> None:
 def test_entries_are_exact_at_the_edge_of_int64() -> None:
     for value in (2**63 - 1, 2**63, -(2**63), 2**64):
         assert matrix(SetPartition.identity(0) * value, 2).tolist() == [[value]]
+    # Entries that fit one by one need not fit when they are added up.
+    half = np.array([[2**62]])
+    terms = {"one": Fraction(1), "other": Fraction(1)}
+    assert combination(terms, (1, 1), lambda _: half).tolist() == [[2**63]]

@@ -32,7 +32,7 @@ from generated_cases import (
 
 import tannaka as tn
 from tannaka.codegen.generate import GeneratedCode
-from tannaka.codegen.verify import Check, verify_file
+from tannaka.codegen.trust.verify import Check, verify_file
 from tannaka.diagrams.errors import BackendError
 from tannaka.nn import EquivariantLinear
 
@@ -302,6 +302,10 @@ def test_a_foreign_state_dict_is_refused_by_generated_layers_too() -> None:
     generated = tn.generate(tn.S(4), 2, 2, 1, 1).load()()
     with pytest.raises(ValueError, match="not a state of the basis 'tannaka 1"):
         generated.load_state_dict(other)
+    # As many diagrams, of the same orders, that mean something else.
+    other = EquivariantLinear(tn.Sp(4), 2, 2, 1, 1).state_dict()
+    with pytest.raises(ValueError, match="not a state of the basis 'tannaka 1"):
+        tn.generate(tn.O(4), 2, 2, 1, 1).load()().load_state_dict(other)
     with pytest.raises(ValueError, match=r"expected an input of shape \(\*batch, 4, 4, 1\)"):
         generated(torch.randn(4, 3, 1))
     with pytest.raises(TypeError, match=r"the input is torch.float64, the weight torch.float32"):
@@ -333,20 +337,21 @@ def test_layers_of_arrays_refuse_what_does_not_fit(backend: str) -> None:
         run(np.zeros((4, 1), np.float16))
 
 
-@pytest.mark.parametrize("group", [tn.S(), POINTS], ids=str)
-def test_files_of_families_take_masks_as_layers_do(group: Any) -> None:
-    order: Any = 2 if group == tn.S() else (0, 1)
-    layer = EquivariantLinear(group, order, order, 2, 3, dtype=torch.float64)
-    x = torch.randn(3, *((4, 4) if order == 2 else (4, 3)), 2, dtype=torch.float64)
+@pytest.mark.parametrize(
+    ("group", "k", "l"), [(tn.S(), 2, 2), (tn.S(), 2, 0), (POINTS, (0, 1), (0, 1))], ids=str
+)
+def test_files_of_families_take_masks_as_layers_do(group: Any, k: Any, l: Any) -> None:
+    layer = EquivariantLinear(group, k, l, 2, 3, dtype=torch.float64)
+    x = torch.randn(3, *((4, 4) if k == 2 else (4, 3)), 2, dtype=torch.float64)
     mask = torch.tensor([[1, 1, 0, 1], [0, 1, 0, 0], [1, 1, 1, 1]]).bool()
     want = layer(x, mask)
     for backend in ("einsum", "numpy"):
-        made = tn.generate(group, order, order, 2, 3, backend=backend).load()
+        made = tn.generate(group, k, l, 2, 3, backend=backend).load()
         generated = made(dtype=np.float64 if backend == "numpy" else torch.float64)
         generated.load_state_dict(layer.state_dict())
         given = (x, mask) if backend == "einsum" else (x.numpy(), mask.numpy())
         got = torch.as_tensor(generated(*given))
-        torch.testing.assert_close(got, want, rtol=0, atol=1e-13)
+        torch.testing.assert_close(got, want, rtol=1e-13, atol=1e-13)
         with pytest.raises(ValueError, match="the mask must be boolean and of shape"):
             generated(given[0], given[1][:1])
 
@@ -380,6 +385,17 @@ def test_orbits_of_long_cycles_are_found(tmp_path: Path) -> None:
     ((said, failure),) = run_alone(tn.generate(cycle, 1, 1, 1, 1).save(tmp_path / "layer.py"))
     assert not failure
     assert "is what it says" in said
+
+
+def test_layers_of_any_size_are_written_and_check_themselves(tmp_path: Path) -> None:
+    vast = [(tn.S(10**12), 1, 0), (tn.O(10**5 + 1) * tn.S(3), (1,), (1,)), (tn.Sp(10**5), 2, 0)]
+    files = [
+        tn.generate(group, k, l, 1, 1, name=f"Vast{number}").save(tmp_path / f"{number}.py")
+        for number, (group, k, l) in enumerate(vast)
+    ]
+    for said, failure in run_alone(*files):
+        assert not failure
+        assert "commutes with a random group element" in said
 
 
 def test_what_a_graph_is_called_stays_text() -> None:

@@ -7,7 +7,7 @@ plans are in ``test_plan.py``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -25,15 +25,15 @@ from layer_cases import (
     word,
 )
 from torch import Tensor
-from torch.func import jacfwd, jacrev
+from torch.func import grad, jacfwd, jacrev, jvp
 
 import tannaka as tn
-from tannaka.codegen.autograd import layer as differentiable
-from tannaka.codegen.gradient import GRADIENT, Outer, gradient
 from tannaka.codegen.interpret import run
-from tannaka.codegen.lower import lower
+from tannaka.codegen.lowering.gradient import GRADIENT, Outer, gradient
+from tannaka.codegen.lowering.lower import lower
 from tannaka.codegen.passes import optimise
 from tannaka.codegen.plan import INPUT, produced, used
+from tannaka.codegen.runtime.autograd import layer as differentiable
 from tannaka.nn import EquivariantLinear
 
 LOWERINGS = ("factored", "dense", "isotypic")
@@ -202,6 +202,31 @@ def test_hessians_forward_and_backward_are_the_definition(name: str, k: Any, l: 
                 torch.testing.assert_close(
                     found[i][j], wanted[i][j], msg=f"{lowering}: {outer}, {inner}, {i}, {j}"
                 )
+
+
+@forward
+@pytest.mark.parametrize(("name", "k", "l"), SMALL)
+def test_gradients_of_some_change_along_all_as_the_definition_says(
+    name: str, k: Any, l: Any
+) -> None:
+    """Forward over backward, where what needs no gradient changes too."""
+    hom = tn.Hom(tn.group(name), k, l)
+    given = tuple(one.detach() for one in arguments(hom, 1, 2, bias=True))
+    along = tuple(map(torch.randn_like, given))
+
+    def by_definition(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        return defined(hom, "mean", x, weight, bias)
+
+    at = range(len(given))
+    some = [few for size in at for few in combinations(at, size + 1)]
+    for lowering in LOWERINGS:
+        layer = quiet_layer(hom.group, k, l, 1, 2, lowering=lowering)
+        for few in some:
+            found, wanted = (
+                jvp(grad(cubed(call), few), given, along)[1]
+                for call in (calling(layer), by_definition)
+            )
+            torch.testing.assert_close(found, wanted, msg=f"{lowering}: {few}")
 
 
 @pytest.mark.parametrize(("name", "k", "l"), SMALL)

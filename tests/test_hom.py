@@ -18,6 +18,7 @@ from oracles import (
     alternating_dimension,
     equivariant_maps,
     generators,
+    hyperoctahedral_dimension,
     kron_power,
     null_space_dimension,
     orthogonal_dimension,
@@ -30,6 +31,7 @@ from oracles import (
 from tannaka.category.alternating import A
 from tannaka.category.groups import Group, MatrixGroup, group
 from tannaka.category.hom import Hom
+from tannaka.category.hyperoctahedral import H
 from tannaka.category.orbits import orbit as orbit_sum
 from tannaka.category.orbits import orbit_coefficients, orbit_product
 from tannaka.category.orthogonal import SO, O
@@ -46,17 +48,19 @@ from tannaka.testing.strategies import groups, orders, products, set_partitions
 FORMULA: dict[str, Callable[[int, int], int]] = {
     "S": permutation_dimension,
     "A": alternating_dimension,
+    "H": hyperoctahedral_dimension,
     "O": orthogonal_dimension,
     "SO": special_orthogonal_dimension,
     "Sp": symplectic_dimension,
 }
-CASES = [
-    pytest.param(kind(n), size, id=f"{kind(n)}-{size}")
-    for kind in (S, A, O, SO, Sp)
+SPACES: list[tuple[MatrixGroup, int]] = [
+    (kind(n), size)
+    for kind in (S, A, H, O, SO, Sp)
     for n in range(1, 7)
     if kind is not Sp or n % 2 == 0
     for size in range(9)
 ]
+CASES = [pytest.param(g, size, id=f"{g}-{size}") for g, size in SPACES]
 LARGEST, DEEP = 1300, 2200
 """Null spaces of tensors with more entries than this are left to the other answers; in deep runs."""
 
@@ -85,7 +89,7 @@ def test_every_way_to_split_the_axes_has_the_same_dimension(g: MatrixGroup, size
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), list(product(["S(2)", "A(3)", "O(2)", "SO(2)", "Sp(2)"], repeat=2))
+    ("one", "other"), list(product(["S(2)", "A(3)", "H(2)", "O(2)", "SO(2)", "Sp(2)"], repeat=2))
 )
 def test_products_of_groups_have_products_of_hom_spaces(one: str, other: str) -> None:
     g = group(f"{one} x {other}")
@@ -218,14 +222,17 @@ def test_projecting_finds_the_nearest_equivariant_map(
     assert_array_equal(gram.astype(np.int64).reshape(hom.dimension, hom.dimension), flat @ flat.T)
 
 
-@given(groups(4, kinds=["S", "A"]), orders(3), orders(2))
+@given(groups(4, kinds=["S", "A", "H"]), orders(3), orders(2))
 def test_orbits_part_the_entries(g: MatrixGroup, k: int, l: int) -> None:
     assume(g.n ** (k + l) <= 300)
     hom = Hom(g, k, l)
     orbits = [g.matrix(f) for f in hom.basis("orbit")]
     assert len(orbits) == hom.dimension
     total = sum(orbits, np.zeros((g.n**l, g.n**k), dtype=object))
-    assert_array_equal(total, np.ones((g.n**l, g.n**k)))
+    # A change of sign leaves entries whose indices are there an even number of times.
+    indices = product(range(g.n), repeat=k + l)
+    kept = [g.symbol != "H" or not any(at.count(i) % 2 for i in at) for at in indices]
+    assert_array_equal(total, np.reshape(kept, (g.n**l, g.n**k)).astype(int))
     for orbit in orbits:
         assert set(orbit.flat) <= {0, 1}
         assert orbit.any()
@@ -349,6 +356,7 @@ def test_hom_and_groups_say_what_they_are() -> None:
         (lambda: S(3).nonzeros(Brauer.cup()), TypeError, "acts through SetPartition diagrams"),
         (lambda: SO(3).nonzeros(Grood(0, 2, (0, 1), ())), ValueError, "3 legs, got 2"),
         (lambda: Sp(2).entries(SetPartition.cup()), TypeError, "acts through Brauer diagrams"),
+        (lambda: H(2).matrix(SetPartition.spider(2, 1)), ValueError, "its block 0 1 2"),
         (lambda: S(3).overlap(Brauer.cup(), Brauer.cup()), TypeError, "acts through SetPartition"),
         (lambda: O(3).overlap(Brauer.cup(), Brauer.cap()), CompositionError, "no inner product"),
         (lambda: Hom(S(3), 1, 1).reduce(5), TypeError, "expected a diagram or a morphism"),  # type: ignore[arg-type]
@@ -375,6 +383,23 @@ def test_hom_and_groups_say_what_they_are() -> None:
 def test_what_is_refused_is_named(build: object, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         build()  # type: ignore[operator]
+
+
+@given(groups(4), orders(3), st.integers(0, 2**31))
+def test_elements_act_by_their_tensor_powers(g: MatrixGroup, k: int, seed: int) -> None:
+    element, x = g.sample(seed), np.random.default_rng(seed).standard_normal((g.n**k, 2))
+    moved = g.act(element, x.reshape(*(g.n,) * k, 2), k).reshape(x.shape)
+    assert_allclose(moved, kron_power(element, k) @ x, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("g", "size"), [(g, size) for g, size in SPACES if g.n**size <= 260], ids=str
+)
+def test_generators_fix_no_more_than_the_group(g: MatrixGroup, size: int) -> None:
+    one = np.eye(g.n**size)
+    moved = [kron_power(element, size) - one for element in g.generators()]
+    rank = np.linalg.matrix_rank(np.concatenate(moved), tol=1e-8) if moved else 0
+    assert len(one) - rank == g.dimension(0, size)
 
 
 @given(groups(6), st.integers(0, 2**31))

@@ -31,10 +31,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import tannaka as tn
 from tannaka.cli import main
-from tannaka.codegen.choose import plan_layer
-from tannaka.codegen.execute import graph_kernel, orbit_kernel
-from tannaka.codegen.graph_plan import GraphPlan
-from tannaka.codegen.orbit_plan import OrbitPlan
+from tannaka.codegen.lowering.choose import plan_layer
+from tannaka.codegen.lowering.graph_plan import GraphPlan
+from tannaka.codegen.lowering.orbit_plan import OrbitPlan
+from tannaka.codegen.runtime.execute import graph_kernel, orbit_kernel
 from tannaka.diagrams.errors import (
     BackendError,
     BasisMismatchError,
@@ -542,6 +542,9 @@ def test_hosts_that_differ_by_colours_or_size_alone_are_told_apart() -> None:
         coloured(nx.path_graph(4), edges="aba"),
         coloured(nx.path_graph(4), edges="bab"),
         tn.Aut(nx.path_graph(4, create_using=nx.DiGraph)),
+        # The same graphs are a basis for both.
+        coloured(nx.path_graph(3), nodes="aab"),
+        coloured(nx.path_graph(3), nodes="abb"),
     ]
     assert len({signature(group) for group in paths}) == len(paths)
     assert signature(paths[0]) == signature(coloured(nx.path_graph(4), nodes="abba"))

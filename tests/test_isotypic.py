@@ -22,8 +22,8 @@ from tannaka.category.permutations import PermutationGroup
 from tannaka.category.product import Product
 from tannaka.category.symmetric import S
 from tannaka.category.symplectic import Sp
-from tannaka.codegen import isotypic as module
-from tannaka.codegen.isotypic import Block, Isotypic, isotypic
+from tannaka.codegen.lowering import isotypic as module
+from tannaka.codegen.lowering.isotypic import Block, Isotypic, isotypic
 from tannaka.diagrams.errors import BackendError, SizeError
 from tannaka.testing.strategies import groups, orders, permutation_groups
 

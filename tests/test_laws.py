@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from depth import share
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from oracles import determinant_tensor, homomorphisms
@@ -35,7 +36,7 @@ from tannaka.testing.strategies import (
 )
 
 categories = pytest.mark.parametrize("category", CATEGORIES, ids=repr)
-half = settings(max_examples=settings().max_examples // 2)
+half = share(1 / 2)
 """For sums of diagrams, which are one class for all categories."""
 with_spiders = pytest.mark.parametrize("family", [SetPartition, BilabelledGraph])
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from depth import share
+from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import (
     any_homs,
@@ -27,7 +28,7 @@ from layer_cases import (
 from torch import Tensor
 
 import tannaka as tn
-from tannaka.codegen.choose import plan_layer
+from tannaka.codegen.lowering.choose import plan_layer
 
 LOWERINGS: tuple[Any, ...] = ("factored", "dense", "isotypic")
 
@@ -66,8 +67,13 @@ def test_layers_and_their_derivatives_are_the_definition(name: str) -> None:
             check(hom, bias, reduce)
 
 
+def test_determinants_of_several_types_whose_legs_cross() -> None:
+    check(tn.Hom(tn.A(2) * tn.A(2) * tn.A(2), (0, 1, 2), (1, 0)), True, "mean")
+    check(tn.Hom(tn.SO(2) * tn.A(3) * tn.SO(2), (2, 0, 1), (1, 0, 2)), False, "sum")
+
+
 @given(any_homs(), st.booleans(), st.sampled_from(["mean", "sum"]), st.data())
-@settings(max_examples=40)
+@share(4 / 5)
 def test_layers_of_any_products_are_the_definition(
     hom: tn.Hom, bias: bool, reduce: str, data: st.DataObject
 ) -> None:

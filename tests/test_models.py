@@ -134,7 +134,7 @@ def test_spoiled_networks_fail(tmp_path: Path) -> None:
         ),
         "a layer of the other": source.replace("m0.add_(", "m0.sub_(", 1),
         "a network that is 0": source.replace(
-            "return self.linear2(x)", "return 0 * self.linear2(x)"
+            "y: Tensor = self.linear2(x)", "y: Tensor = 0 * self.linear2(x)"
         ),
     }
     for what, text in spoiled.items():
@@ -160,6 +160,16 @@ def test_text_is_as_formatters_and_checkers_leave_it(name: str, tmp_path: Path) 
         )
         assert done.returncode == 0, done.stdout + done.stderr
     assert written(name).source == path.read_text()
+
+
+@pytest.mark.deep
+def test_networks_are_typed(tmp_path: Path) -> None:
+    paths = [written(name).save(tmp_path / f"net{n}.py") for n, name in enumerate(NETWORKS)]
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-version", "3.11"]
+    mypy = subprocess.run(
+        [*command, "--cache-dir", tmp_path, *paths], capture_output=True, text=True, check=False
+    )
+    assert mypy.returncode == 0, mypy.stdout
 
 
 def test_what_layers_share_stands_once() -> None:
@@ -217,12 +227,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
     (described("S(4)", 1, 1, linear(1, 1), "relu6"), "layer 2: activation must be one of"),
     (described("S(4)", 1, 1, linear(1, 1), {"pool": 2}), "layer 2: there is no 'pool'"),
     (described("S(4)", 1, 1, linear(1, 1), {"a": 1, "b": 2}), "layer 2 must be one of"),
-    (described("O(3)", 1, 1, linear(1, 1), "relu"), "layer 2: relu .* does not commute with O"),
-    (described("SO(3)", 1, 1, "tanh", linear(1, 1)), "layer 1: tanh .* does not commute with SO"),
-    (described("Sp(4)", 2, 1, linear(2, 1), "silu"), "layer 2: silu .* does not commute with Sp"),
+    (described("O(3)", 1, 1, linear(1, 1), "relu"), "layer 2: relu .* does not commute: O"),
+    (described("SO(3)", 1, 1, "tanh", linear(1, 1)), "layer 1: tanh .* does not commute: SO"),
+    (described("Sp(4)", 2, 1, linear(2, 1), "silu"), "layer 2: silu .* does not commute: Sp"),
     (
         described("S(3)*O(2)", [0, 1], 1, linear([0, 1], 1), "relu"),
-        "relu .* does not commute with O.* on axes of type 1",
+        "relu .* does not commute: O.* along axis 1 of order",
     ),
     (described("O(3)", 1, 1, linear(2, 1)), "linear layer 1: no map from order 1 to 2 but 0"),
     (described("S()", 1, 1, linear(0, 1), linear(1, 1)), "its input does not say what n is"),
@@ -255,12 +265,18 @@ def test_descriptions_are_read_from_files(tmp_path: Path) -> None:
     for name, text, message in (
         ("bad.toml", "name = ", "is not TOML"),
         ("bad.json", "{", "is not JSON"),
+        ("deep.json", "[" * 100_000, "is not JSON: .*recursion"),
         ("list.json", "[]", "a description is a table"),
         ("net.txt", "", "ends in .toml"),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(DescriptionError, match=message):
             read_description(tmp_path / name)
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(DescriptionError, match=r"is not JSON: .*decode"):
+        read_description(tmp_path / "bytes.json")
+    with pytest.raises(TypeError, match="a mapping or the path of a file, got 5"):
+        tn.generate_network(5)  # type: ignore[arg-type]
 
 
 def test_descriptions_are_read_from_yaml(tmp_path: Path) -> None:

@@ -31,9 +31,9 @@ from torch.nn.utils import parametrizations, parametrize, prune, skip_init
 from torch.utils.checkpoint import checkpoint
 
 import tannaka as tn
-from tannaka.codegen.build import build
 from tannaka.codegen.notation import Reduce
 from tannaka.codegen.plan import Plan
+from tannaka.codegen.runtime.build import build
 from tannaka.diagrams.errors import BasisMismatchError
 from tannaka.nn import EquivariantLinear
 from tannaka.testing import ROUNDING
@@ -434,6 +434,13 @@ def test_vmap_over_weights_and_biases(name: str) -> None:
             stacked[one]
         )
         wanted = torch.stack([call({**others, one: value}, x) for value in stacked[one]])
+        assert_close(found, wanted)
+        # With an input for each.
+        found = vmap(lambda value, x, one=one, others=others: call({**others, one: value}, x))(
+            stacked[one], inputs
+        )
+        pairs = zip(stacked[one], inputs, strict=True)
+        wanted = torch.stack([call({**others, one: value}, its) for value, its in pairs])
         assert_close(found, wanted)
 
 

@@ -22,8 +22,9 @@ from layer_cases import any_homs, quiet_layer, random_input
 
 import tannaka as tn
 from tannaka.category.groups import Group
-from tannaka.codegen.build import load_module
+from tannaka.codegen.lowering import lower as lowering
 from tannaka.codegen.plan import Plan
+from tannaka.codegen.runtime.build import load_module
 from tannaka.diagrams.errors import BackendError, BasisMismatchError, EquivarianceError, SizeError
 from tannaka.nn import EquivariantLinear
 from tannaka.testing import assert_equivariant
@@ -404,6 +405,17 @@ def test_repr_says_what_matters() -> None:
 
 LAYER = EquivariantLinear(tn.S(5), 2, 2, 3, 4)
 Layer: Any = EquivariantLinear
+
+
+def test_layers_of_very_many_diagrams_say_that_they_take_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lowering, "MANY_DIAGRAMS", 14)
+    with pytest.warns(UserWarning, match=r"Hom\(S\(5\), 2, 2\).*takes a while"):
+        Layer(tn.S(5), 2, 2, 1, 1)
+    with pytest.warns(UserWarning, match=r"Hom\(S\(5\), 4, 0\).*takes a while"):
+        tn.nn.EquivariantBilinear(tn.S(5), 2, 2, 0, 1, 1, 1)
+    Layer(tn.S(5), 2, 1, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tarfile
@@ -11,21 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from wheels import ROOT, python, tracked
 
-ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 STAGES = ("diagrams", "category", "codegen")
-
-
-def python(*arguments: str, cwd: Path, path: Path | None = None) -> str:
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    if path is not None:
-        environment["PYTHONPATH"] = str(path)
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def sources() -> set[str]:
@@ -38,13 +26,6 @@ def sources() -> set[str]:
             if not any(inside.startswith(f"tannaka/{stage}/") for stage in STAGES):
                 found.add(inside if inside.startswith("tannaka/") else f"tannaka/{inside}")
     return found
-
-
-def tracked() -> list[str]:
-    """The files that belong to the project, committed or about to be."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return [name for name in listed.stdout.splitlines() if os.path.lexists(ROOT / name)]
 
 
 def test_the_links_and_the_mapping_name_the_same_folders() -> None:
@@ -65,22 +46,6 @@ def test_the_links_and_the_mapping_name_the_same_folders() -> None:
 def test_a_folder_at_the_root_and_the_package_hold_the_same_classes() -> None:
     code = "import diagrams, tannaka.diagrams; print(diagrams.SetPartition is tannaka.SetPartition)"
     assert python("-c", code, cwd=ROOT, path=ROOT) == "True\n"
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel made from the sdist that a copy of the tracked files gives."""
-    folder = tmp_path_factory.mktemp("build")
-    copy, out = folder / "copy", folder / "out"
-    for name in tracked():
-        target = copy / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_symlink():
-            target.symlink_to((ROOT / name).readlink())
-        elif (ROOT / name).exists():
-            target.write_bytes((ROOT / name).read_bytes())
-    python("-m", "build", "--no-isolation", "--outdir", str(out), str(copy), cwd=folder)
-    return out
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the list of tracked files")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,12 @@ Sum: Any = Morphism
         (lambda: Matching(1, 2, ((0, 1),)), ValueError, "not a perfect matching of the 3 vertices"),
         (lambda: Matching(1, 1, ((0, 0),)), ValueError, "not a perfect matching"),
         (lambda: Matching(1, 1, ((0, 1, 2),)), ValueError, "joins vertices in pairs"),
-        (lambda: Partition.from_blocks(1, 1, [(0, 0.5)]), TypeError, "float"),
-        (lambda: Matching(1, 1, ((0.0, 1.0),)), TypeError, "float"),
+        (
+            lambda: Partition.from_blocks(1, 1, [(0, 0.5)]),
+            TypeError,
+            "number of a vertex, .* got 0.5",
+        ),
+        (lambda: Matching(1, 1, ((0.0, 1.0),)), TypeError, "number of a vertex, .* got 0.0"),
         (lambda: Matching.cup() * 0.1, TypeError, "integers, fractions or SymPy polynomials"),
         (lambda: Sum(0, 2, {(Brauer.cup(), 0): 0.1}), TypeError, "coefficients are exact"),
         (lambda: Sum(0, 2, {(Brauer.cup(), -1): 1}), TypeError, "the power of n must be"),
@@ -123,11 +128,28 @@ Sum: Any = Morphism
         (lambda: Sum(0, 2, {(Brauer.cup(), 1): 1}, n=2.5), TypeError, "integer, .* got 2.5"),
         (lambda: Sum(0, 2, {(Brauer.cup(), 1): 1}, n=True), TypeError, "integer, .* got True"),
         (lambda: Sum(0, 2, {(3, 1): 1}), TypeError, "a sum of diagrams, got 3"),
+        (lambda: WalledBrauer(("V", "V"), (), ((0, 1),)), ValueError, "joins V and V in one row"),
+        (lambda: WalledBrauer(("V",), ("V*",), ((0, 1),)), ValueError, r"V\* and V across"),
     ],
 )
 def test_what_is_refused_is_named(build: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         build()
+
+
+def test_division_undoes_multiplication_exactly() -> None:
+    import sympy
+
+    diagram, other = SetPartition.identity(2), SetPartition.swap()
+    for scalar in (3, Fraction(-2, 7), np.int64(5)):
+        assert (diagram - 2 * other) * scalar / scalar == diagram - 2 * other
+        assert (diagram / scalar) * scalar == Morphism.of(diagram)
+    with pytest.raises(TypeError, match="are exact"):
+        diagram / 0.5
+    with pytest.raises(TypeError, match=r"got 1/n; to divide by n, take its number"):
+        diagram * (1 / sympy.Symbol("n"))
+    with pytest.raises(ZeroDivisionError):
+        diagram / 0
 
 
 def test_coefficients_of_numpy_do_not_overflow() -> None:

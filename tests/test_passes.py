@@ -5,21 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations, product
 from math import comb
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import any_homs, homs, homs_of, kinds
+from numpy.typing import NDArray
 
 import tannaka as tn
-from tannaka.codegen.lower import lower
+from tannaka.codegen.lowering.lower import lower
 from tannaka.codegen.passes import PASSES, optimise
 from tannaka.codegen.passes.merge import WASTE, merge_mixes
 from tannaka.codegen.passes.order import TYPICAL, drop_dead, order_by_memory
-from tannaka.codegen.passes.share import join_equal, share_contractions, share_embeddings
+from tannaka.codegen.passes.share import (
+    Route,
+    join_equal,
+    route,
+    share_contractions,
+    share_embeddings,
+)
 from tannaka.codegen.passes.signs import fold_signs
 from tannaka.codegen.plan import (
     INPUT,
@@ -165,6 +174,30 @@ def minus(plan: Plan) -> int:
     return (*plan.signs, *plan.bias_signs).count(-1)
 
 
+def test_contractions_lead_to_one_another_where_a_route_says_so() -> None:
+    """All contractions of three axes, without forms."""
+    x = np.random.default_rng(0).standard_normal((3, 3, 3))
+    every = [
+        Route(labels, keep)
+        for labels in [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1), (0, 1, 2)]
+        for size in range(max(labels) + 2)
+        for keep in combinations(range(max(labels) + 1), size)
+    ]
+
+    def along(x: NDArray[np.float64], way: Route) -> NDArray[np.float64]:
+        einsum: Any = np.einsum
+        found: NDArray[np.float64] = einsum(x, way.labels, way.keep)
+        return found
+
+    ways = 0
+    for start, target in product(every, repeat=2):
+        if (way := route(start, target)) is not None:
+            np.testing.assert_allclose(along(along(x, start), way), along(x, target))
+            ways += 1
+        assert way is not None or start != target
+    assert ways > len(every)
+
+
 @pytest.mark.parametrize("name", kinds())
 def test_folding_leaves_fewer_minus_signs_and_all_steps_up_to_sign(name: str) -> None:
     for plain in plans(name):
@@ -190,6 +223,12 @@ def test_no_row_is_multiplied_where_all_signs_fold() -> None:
         plan = fold_signs(lower(tn.Hom(tn.group(name), k, l), 1, 1, reduce="sum"))
         assert not minus(plan)
         assert not plan.scaled
+
+
+def test_signs_of_the_bias_fold_with_those_of_the_weight() -> None:
+    plan = lower(tn.Hom(tn.Sp(2), 1, 4), 1, 1)
+    assert -1 in plan.bias_signs
+    assert -1 not in verify(fold_signs(plan), after="folding").bias_signs
 
 
 @given(any_homs(), st.randoms())
@@ -225,11 +264,12 @@ def test_results_of_a_mix_that_nothing_needs_are_dropped_alone() -> None:
     plan = lower(tn.Hom(tn.S(4), 2, 2), 1, 1)
     whole = next(step for step in plan.steps if isinstance(step, Mix) and step.bias_rows)
     assert len(whole.outs) > 1
-    cut = drop_dead(plan.with_steps(plan.steps, whole.outs[0]))
-    (left,) = [step for step in cut.steps if isinstance(step, Mix)]
-    assert left.outs == whole.outs[:1]
-    assert left.rows == whole.rows[:1]
-    assert left.bias_rows == whole.bias_rows[:1]
+    for e, out in enumerate(whole.outs):
+        cut = drop_dead(plan.with_steps(plan.steps, out))
+        (left,) = [step for step in cut.steps if isinstance(step, Mix)]
+        assert left.outs == (out,)
+        assert left.rows == whole.rows[e : e + 1]
+        assert left.bias_rows == whole.bias_rows[e : e + 1]
 
 
 def test_ordering_takes_no_more_memory_and_does_the_same_steps() -> None:

@@ -66,6 +66,18 @@ def test_orbits_are_what_the_elements_make_of_the_tuples(g: PermutationGroup, m:
         assert [one.size for one in g.orbit_space(k, m - k)] == [least.count(one) for one in known]
 
 
+def test_orbits_are_counted_where_stabilisers_look_alike() -> None:
+    """Affine maps of five points, and even permutations of five more: both have orbits 1, 4, 5 left."""
+    rest, moved = tuple(range(5, 10)), [(1, 2, 3, 4, 0), (0, 2, 4, 1, 3), (1, 2, 0, 3, 4)]
+    affine = [(*images, *rest) for images in moved[:2]]
+    even = [(*range(5), *(5 + i for i in images)) for images in (moved[0], moved[2])]
+    g = PermutationGroup([*affine, *even])
+    assert g.order == 20 * 60
+    for m in range(5):
+        space = g.orbit_space(0, m)
+        assert space.count == len(list(space)) == len(np.unique(g.labels(m)))
+
+
 @given(permutation_groups(4), orders(2), orders(2))
 def test_the_orbit_basis_is_numbered_by_labels(g: PermutationGroup, k: int, l: int) -> None:
     labels = g.labels(l + k).reshape(g.n**l, g.n**k)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from depth import share
+from hypothesis import given
 from hypothesis import strategies as st
 from readers import along, crossings, read_svg, read_text
 
@@ -59,7 +60,7 @@ DETERMINANTS = [category(Grood, n) for n in (1, 2, 3, 4, 6)] + [
 ]
 every_category = pytest.mark.parametrize("family", CATEGORIES, ids=str)
 every_determinant = pytest.mark.parametrize("family", DETERMINANTS, ids=str)
-half = settings(max_examples=settings().max_examples // 2)
+half = share(1 / 2)
 """Laying out takes long, and each category is tried."""
 
 

@@ -28,13 +28,13 @@ from spoiling import spoiled
 
 import tannaka as tn
 from tannaka.codegen.backends.einsum import kernels
-from tannaka.codegen.build import build
-from tannaka.codegen.gradient import gradient
 from tannaka.codegen.interpret import interpret, interpret_gradient
-from tannaka.codegen.lower import lower
+from tannaka.codegen.lowering.gradient import gradient
+from tannaka.codegen.lowering.lower import lower
 from tannaka.codegen.notation import Reduce, formula, indices
 from tannaka.codegen.passes import PASSES, Pass, optimise
-from tannaka.codegen.plan import Mix, Plan
+from tannaka.codegen.plan import LeviCivita, Mix, Plan, Step
+from tannaka.codegen.runtime.build import build
 from tannaka.codegen.trace import traced, verify
 from tannaka.diagrams.errors import PlanError
 from tannaka.diagrams.partition import SetPartition
@@ -188,6 +188,34 @@ def check_source(plan: Plan, case: Cases, about: str) -> None:
     of_input, of_weight, _ = written.gradients(*given[:2], torch.from_numpy(case.g), n)
     got |= {"gradient of the input": of_input, "gradient of the weight": of_weight}
     assert_equal(got, {name: case.wanted[name] for name in got}, about)
+
+
+def test_symbols_leave_other_axes_in_their_order() -> None:
+    """Even where the next mix would exchange them back: what runs the plan relies on it."""
+    plan = lower(tn.Hom(tn.SO(2), 3, 3), 1, 1)
+    at, step = next(
+        (i, step)
+        for i, step in enumerate(plan.steps)
+        if isinstance(step, LeviCivita) and len(set(step.keep) - set(step.legs)) == 2
+    )
+    assert isinstance(step, LeviCivita)
+    a, b = (axis for axis, index in enumerate(step.keep) if index not in step.legs)
+    turned = list(range(len(step.keep)))
+    turned[a], turned[b] = b, a
+
+    def back(other: Step) -> Step:
+        if not isinstance(other, Mix):
+            return other
+        features = (
+            (name, tuple(turned[axis] for axis in axes) if name == step.out else axes)
+            for name, axes in other.features
+        )
+        return replace(other, features=tuple(features))
+
+    exchanged = replace(step, keep=tuple(step.keep[axis] for axis in turned))
+    steps = (*plan.steps[:at], exchanged, *map(back, plan.steps[at + 1 :]))
+    with pytest.raises(PlanError, match="exchanges axes that are no legs"):
+        verify(plan.with_steps(steps, plan.result), after="spoiling")
 
 
 def test_a_pass_that_spoils_a_plan_is_named() -> None:

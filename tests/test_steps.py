@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from depth import share
+from hypothesis import given
 from hypothesis import strategies as st
 from readers import read_svg
 
@@ -17,7 +18,7 @@ from tannaka.testing.strategies import CATEGORIES, category, composable
 every_category = pytest.mark.parametrize(
     "family", [*CATEGORIES, category(tn.Jellyfish, 4)], ids=str
 )
-half = settings(max_examples=settings().max_examples // 2)
+half = share(1 / 2)
 """Laying out takes long, and each category is tried."""
 
 

@@ -41,18 +41,20 @@ def test_composition_never_raises_the_propagating_number(family: type, data: st.
     assert propagating_number(f @ g) == len(through_blocks(f)) + len(through_blocks(g))
 
 
-@given(any_diagram(SetPartition, 4))
-def test_crossings_are_what_the_circle_shows(d: SetPartition) -> None:
-    around = [*range(d.cod), *reversed(range(d.cod, d.cod + d.dom))]
-    block_of = {v: b for b, block in enumerate(d.blocks) for v in block}
-    pairs = {
-        frozenset((p, q))
-        for p, q, r, s in combinations([block_of[v] for v in around], 4)
-        if p == r != q == s
-    }
-    assert crossings(d) == len(pairs)
-    assert is_planar(d) == (d in set_partitions(d.dom, d.cod, planar=True))
-    assert crossings(d.dagger()) == crossings(d)
+@pytest.mark.parametrize("size", range(7))
+def test_crossings_are_what_the_circle_shows(size: int) -> None:
+    for dom in range(size + 1):
+        planar = set(set_partitions(dom, size - dom, planar=True))
+        for d in set_partitions(dom, size - dom):
+            around = [*range(d.cod), *reversed(range(d.cod, d.cod + d.dom))]
+            block_of = {v: b for b, block in enumerate(d.blocks) for v in block}
+            pairs = {
+                frozenset((p, q))
+                for p, q, r, s in combinations([block_of[v] for v in around], 4)
+                if p == r != q == s
+            }
+            assert crossings(d) == len(pairs) == crossings(d.dagger())
+            assert is_planar(d) == (d in planar)
 
 
 @given(any_diagram(Brauer, 5))

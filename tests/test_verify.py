@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import tannaka as tn
-from tannaka.codegen.verify import Check, Finding, layouts, verify_file
+from tannaka.codegen.trust.verify import Check, Finding, layouts, verify_file
 
 HEAD = "import torch\nfrom torch import nn\n\n\n"
 
@@ -76,7 +76,7 @@ def test_what_shows_after_training_only_is_found(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(5, 1)}, tmp_path / "zeros.pt")
     assert found(tmp_path, bias, weights=tmp_path / "zeros.pt", **options)[0].failure == ""
     torch.save({"b": torch.zeros(5, 1)}, tmp_path / "other.pt")
-    with pytest.raises(ValueError, match="does not fit Net: RuntimeError"):
+    with pytest.raises(ValueError, match=r"not fit Net: RuntimeError: .*: Missing key\(s\)"):
         found(tmp_path, bias, weights=tmp_path / "other.pt", **options)
 
 
@@ -150,11 +150,54 @@ def test_a_module_that_returns_something_else_is_said(tmp_path: Path) -> None:
         found(tmp_path, module("x.sum(-2)"), **options)
 
 
-def test_a_module_of_a_family_is_checked_for_a_member(tmp_path: Path) -> None:
+def test_a_module_of_a_family_is_checked_at_two_sizes(tmp_path: Path) -> None:
     (right,) = found(tmp_path, module("x - x.mean(-2, keepdim=True)"), group=tn.S(), k=1, l=1, n=4)
     assert right.report is not None
-    assert (right.failure, right.report.group) == ("", tn.S(4))
+    assert (right.failure, right.report.group, right.report.sizes) == ("", tn.S(), (4, 3))
     points = module("x.sum(-3, keepdim=True) + x")
     (both,) = found(tmp_path, points, group=tn.S() * tn.O(3), k=(0, 1), l=(0, 1))
     assert both.report is not None
-    assert (both.failure, both.report.group) == ("", tn.S(5) * tn.O(3))
+    assert (both.failure, both.report.group) == ("", tn.S() * tn.O(3))
+
+
+@pytest.mark.parametrize("factor", ["", " * mask[..., None]"])
+def test_padding_that_leaks_is_found(tmp_path: Path, factor: str) -> None:
+    pooled = module(f"(x.exp(){factor}).sum(-2)").replace("self, x)", "self, x, mask=None)")
+    pooled = pooled.replace(
+        "        return",
+        "        mask = x[..., 0] == x[..., 0] if mask is None else mask\n        return",
+    )
+    (finding,) = found(tmp_path, pooled, group=tn.S(), k=1, l=0)
+    assert finding.report is not None
+    assert (finding.report.masked, finding.failure == "") == (True, bool(factor))
+
+
+GRAPH = """
+import tannaka as tn
+
+
+class Both(nn.Module):
+    group, in_order, in_channels = "S()", [2, 1], [3, 4]
+    out_order, out_channels = 0, 3
+
+    def forward(self, edges, nodes):
+        return {answer}
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "equivariant"),
+    [
+        ("edges.sum((-3, -2)) * nodes.mean((-2, -1)).unsqueeze(-1)", True),
+        ("edges.sum((-3, -2)) * nodes[..., 0, :3]", False),
+    ],
+)
+def test_modules_of_several_inputs_are_told_apart(
+    tmp_path: Path, answer: str, equivariant: bool
+) -> None:
+    (finding,) = found(tmp_path, GRAPH.format(answer=answer))
+    assert finding.report is not None
+    assert (finding.report.k, finding.failure == "") == ([2, 1], equivariant)
+    wrong = "edges @ nodes"
+    with pytest.raises(ValueError, match=r"of shape \(2, 5, 5, 3\) and \(2, 5, 4\)"):
+        found(tmp_path, GRAPH.format(answer=wrong))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from tannaka.codegen.backends import arrays, cpp, einsum, triton
 from tannaka.codegen.backends.graphs import graphs
 from tannaka.codegen.backends.matrices import dense, orbits
-from tannaka.codegen.graph_plan import GraphPlan
-from tannaka.codegen.matrix_plans import DensePlan
-from tannaka.codegen.orbit_plan import OrbitPlan
+from tannaka.codegen.lowering.graph_plan import GraphPlan
+from tannaka.codegen.lowering.matrix_plans import DensePlan
+from tannaka.codegen.lowering.orbit_plan import OrbitPlan
 from tannaka.codegen.plan import Plan
 from tannaka.diagrams.errors import BackendError
 
 if TYPE_CHECKING:
-    from tannaka.codegen.choose import AnyPlan
+    from tannaka.codegen.lowering.choose import AnyPlan
 
 BACKENDS: dict[str, Callable[[Plan], str]] = {
     "einsum": einsum.kernels,
@@ -66,6 +66,8 @@ def backend(name: str, written: Mapping[str, Callable[..., str]] = BACKENDS) -> 
     Traceback (most recent call last):
     tannaka.diagrams.errors.BackendError: there is no backend 'cuda'; choose one of: auto, einsum, cpp, triton
     """
+    if not isinstance(name, str):
+        raise TypeError(f"a backend's name is text such as 'auto', got {name!r}")
     name = "einsum" if name == "auto" else name
     if name not in written and name in ALONE:
         raise BackendError(

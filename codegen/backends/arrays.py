@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from string import Template
 
-from tannaka.codegen.backends.einsum import WIDTH, call, drawing, signature
+from tannaka.codegen.backends.einsum import drawing
+from tannaka.codegen.backends.lines import WIDTH, call, signature
 from tannaka.codegen.network import Word
 from tannaka.codegen.network import sizes as network_sizes
 from tannaka.codegen.notation import indices, shape

@@ -19,9 +19,9 @@ from collections.abc import Iterable, Iterator
 from importlib import resources
 
 from tannaka.codegen.backends.stages import WIDTH, Direction, comment, outer, tensors
+from tannaka.codegen.lowering.trilinear import forward, transposed
 from tannaka.codegen.notation import shape
 from tannaka.codegen.plan import ABSENT, Plan, describe
-from tannaka.codegen.trilinear import forward, transposed
 from tannaka.diagrams.errors import BackendError
 
 MAX_ORDER = 4
@@ -30,12 +30,15 @@ MAX_ORDER = 4
 
 def kernels(plan: Plan) -> str:
     """The source of ``apply`` and the gradients, as backends write them: C++ text, and how to run it."""
-    return f"from tannaka.codegen.native import compiled\n\n{_text(plan)}" + textwrap.dedent("""
+    return (
+        f"from tannaka.codegen.runtime.native import compiled\n\n{_text(plan)}"
+        + textwrap.dedent("""
         apply = KERNELS.apply
         gradients = KERNELS.gradients
         input_gradient = KERNELS.input_gradient
         weight_gradient = KERNELS.weight_gradient
         """)
+    )
 
 
 def kernel(plan: Plan) -> str:
@@ -44,8 +47,8 @@ def kernel(plan: Plan) -> str:
     The file has the text of the modules that are imported, in the place of the imports.
     """
     return (
-        "from tannaka.codegen.autograd import layer, ready\n"
-        "from tannaka.codegen.native import compiled\n"
+        "from tannaka.codegen.runtime.autograd import layer, ready\n"
+        "from tannaka.codegen.runtime.native import compiled\n"
         f"{_text(plan)}\n\n"
         f"def apply(x: Tensor, weight: Tensor, {'bias: Tensor, ' * (plan.bias_basis is not None)}"
         "n: int) -> Tensor:\n"

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tannaka.codegen.backends.einsum_text import BATCHED, HELPERS, MASKED, PLAIN
+from tannaka.codegen.backends.lines import (
+    WIDTH,
+    call,
+    constant,
+    floats_of,
+    list_of,
+    signature,
+    tensor_of,
+    tuple_of,
+)
 from tannaka.codegen.fusion import Group, Single
-from tannaka.codegen.gradient import AnyStep, Gradient, Outer, gradient
 from tannaka.codegen.lifetimes import is_view, lifetimes, read
+from tannaka.codegen.lowering.gradient import AnyStep, Gradient, Outer, gradient
 from tannaka.codegen.network import Word
 from tannaka.codegen.network import sizes as network_sizes
 from tannaka.codegen.notation import drawn, shape
@@ -28,204 +38,6 @@ from tannaka.codegen.plan import (
     replaced,
 )
 from tannaka.diagrams.partition import restricted_growth
-
-HELPERS = {
-    "diagonal": '''\
-def diagonal(x: Tensor, a: int, b: int) -> Tensor:
-    """View x where its axes a < b < 0 have equal indices; the common axis stands where a stood."""
-    return x.diagonal(dim1=a, dim2=b).movedim(-1, a + 1)
-''',
-    "permuted": '''\
-def permuted(x: Tensor, *axes: int) -> Tensor:
-    """View x, whose last axis is the channels, with axes[i] of those before it in place i."""
-    start = x.ndim - 1 - len(axes)
-    return x.permute(*range(start), *(start + axis for axis in axes), -1)
-''',
-    "paired": '''\
-def paired(x: Tensor, a: int, b: int) -> tuple[Tensor, Tensor]:
-    """View x where its axes a < b < 0 have indices (2i, 2i + 1), and (2i + 1, 2i); i leads.
-
-    The symplectic form is 1 on the first of these, -1 on the second, and 0 elsewhere.
-    """
-    for axis in (b, a - 1):
-        after = x.shape[x.ndim + axis + 1 :]
-        x = x.view(*x.shape[:axis], x.shape[axis] // 2, 2, *after)
-    pairs = x.diagonal(dim1=a - 2, dim2=b - 1).movedim(-1, 0)
-    return pairs.select(b, 1).select(a + 1, 0), pairs.select(b, 0).select(a + 1, 1)
-''',
-    "joined": '''\
-def joined(x: Tensor, a: int, b: int) -> Tensor:
-    """Sum x over its axes a, b < 0, multiplied by the symplectic form of their indices."""
-    plus, minus = paired(x, min(a, b), max(a, b))
-    return (plus - minus if a < b else minus - plus).sum(0)
-''',
-    "levi_civita": '''\
-def levi_civita(n: int, old: tuple[int, ...], new: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Where the Levi-Civita symbol with n indices is not 0, and its sign there.
-
-    ``old`` and ``new`` are places among its indices. For each value of the indices ``new``,
-    flattened, the values of the indices ``old``, flattened, at the terms of the sum, and their
-    signs, of shape (n, ..., n, terms, 1); terms of sign 0 fill up.
-    """
-    found: list[list[tuple[int, int]]] = [[] for _ in range(n ** len(new))]
-    for images in itertools.permutations(range(n)):
-        sign = (-1) ** sum(a > b for a, b in itertools.combinations(images, 2))
-        source = sum(images[i] * n**p for p, i in enumerate(reversed(old)))
-        target = sum(images[i] * n**p for p, i in enumerate(reversed(new)))
-        found[target].append((source, sign))
-    terms = max(map(len, found))
-    filled = [row + [(0, 0)] * (terms - len(row)) for row in found]
-    places = torch.tensor([place for row in filled for place, _ in row])
-    signs = torch.tensor([sign for row in filled for _, sign in row])
-    return places, signs.reshape(*(n,) * len(new), terms, 1)
-
-
-def signed(
-    x: Tensor, table: tuple[Tensor, Tensor], old: tuple[int, ...], new: tuple[int, ...], n: int
-) -> Tensor:
-    """Multiply axes ``old`` of x by the symbol of a table; the results stand at axes ``new``."""
-    places, signs = (constant.to(x.device) for constant in table)
-    last = tuple(range(-1 - len(old), -1))
-    x = x.movedim(old, last)
-    x = x.reshape(*x.shape[: x.ndim - 1 - len(old)], n ** len(old), x.shape[-1])
-    x = x.index_select(-2, places).reshape(*x.shape[:-2], *signs.shape[:-1], x.shape[-1])
-    x = (x * signs.to(x.dtype)).sum(-2)
-    last = tuple(range(-1 - len(new), -1))
-    # A tensor of its own, not a view: it may be what the layer returns.
-    return x if new == last else x.movedim(last, new).clone(memory_format=torch.contiguous_format)
-''',
-    "scaled": '''\
-def scaled(x: Tensor, ratio: Tensor | None, power: int) -> Tensor:
-    """Multiply by a power of ratio, which has the shape of the batch, where there is one."""
-    if ratio is None:
-        return x
-    return x * (ratio**power).reshape(*ratio.shape, *(1,) * (x.ndim - ratio.ndim)).to(x.dtype)
-''',
-    "matrix": '''\
-def matrix(weight: Tensor, rows: Tensor) -> Tensor:
-    """The rows of the weight as one matrix, from the channels of all features to all results."""
-    blocks = weight[rows.to(weight.device)]  # (results, features, out, in)
-    results, features, c_out, c_in = blocks.shape
-    return blocks.permute(1, 3, 0, 2).reshape(features * c_in, results * c_out)
-
-
-def mix(weight: Tensor, rows: Tensor, *features: Tensor) -> list[Tensor]:
-    """Mix channels: result e is the sum over f of features[f] @ weight[rows[e][f]].T."""
-    every = torch.cat(features, dim=-1) if len(features) > 1 else features[0].contiguous()
-    mixed = every @ matrix(weight, rows)
-    if len(rows) == 1:
-        return [mixed]
-    c_out = weight.shape[1]
-    return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
-''',
-    "accumulate": '''\
-def accumulate(y: Tensor, x: Tensor, matrix: Tensor) -> None:
-    """Add x @ matrix to y, without a tensor between."""
-    y.view(-1, y.shape[-1]).addmm_(x.view(-1, x.shape[-1]), matrix)
-''',
-    "outer": '''\
-def outer(sources: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
-    """The sum over batch and positions of features[f] times sources[s], for all s and f."""
-    if len(sources) == 1:
-        (source,) = (source.reshape(-1, source.shape[-1]) for source in sources)
-        return torch.stack([f.reshape(-1, f.shape[-1]).T @ source for f in features])
-    right = torch.cat([source.reshape(-1, source.shape[-1]) for source in sources], dim=-1)
-    left = torch.cat([feature.reshape(-1, feature.shape[-1]) for feature in features], dim=-1)
-    c_out, c_in = features[0].shape[-1], sources[0].shape[-1]
-    blocks = (left.T @ right).reshape(len(features), c_out, len(sources), c_in)
-    # A row for each source and feature.
-    return blocks.permute(2, 0, 1, 3).reshape(-1, c_out, c_in)
-''',
-}
-"""What emitted code calls; each stands in it when it is called."""
-
-PLAIN = (
-    (
-        "filled terms",
-        """\
-    terms = max(map(len, found))
-    filled = [row + [(0, 0)] * (terms - len(row)) for row in found]
-    places = torch.tensor([place for row in filled for place, _ in row])
-    signs = torch.tensor([sign for row in filled for _, sign in row])
-    return places, signs.reshape(*(n,) * len(new), terms, 1)
-""",
-        """\
-    places = torch.tensor([place for row in found for place, _ in row])
-    signs = torch.tensor([sign for row in found for _, sign in row])
-    return places, signs.reshape(*(n,) * len(new), -1, 1)
-""",
-    ),
-    (
-        "filled terms",
-        """\
-flattened, the values of the indices ``old``, flattened, at the terms of the sum, and their
-    signs, of shape (n, ..., n, terms, 1); terms of sign 0 fill up.
-""",
-        """\
-flattened, the values of the indices ``old``, flattened, at the terms of the sum, and their
-    signs, of shape (n, ..., n, terms, 1).
-""",
-    ),
-    (
-        "one feature",
-        "torch.cat(features, dim=-1) if len(features) > 1 else features[0].contiguous()",
-        "torch.cat(features, dim=-1)",
-    ),
-    (
-        "many features",
-        "torch.cat(features, dim=-1) if len(features) > 1 else features[0].contiguous()",
-        "features[0].contiguous()",
-    ),
-    (
-        "one result",
-        """\
-    if len(rows) == 1:
-        return [mixed]
-""",
-        "",
-    ),
-    (
-        "many results",
-        """\
-    if len(rows) == 1:
-        return [mixed]
-    c_out = weight.shape[1]
-    return [mixed[..., e * c_out : (e + 1) * c_out] for e in range(len(rows))]
-""",
-        """\
-    return [mixed]
-""",
-    ),
-)
-"""What helpers do for some steps only, and what is left of it where no step asks for that."""
-
-MASKED = HELPERS | {
-    "scaled": '''\
-def scaled(x: Tensor, ratio: Tensor | None, power: int) -> Tensor:
-    """Multiply by a power of ratio, which has the shape of the batch, where there is one."""
-    if ratio is None:
-        return x
-    return x * (ratio**power).reshape(*ratio.shape, *(1,) * (x.ndim - ratio.ndim)).to(x.dtype)
-''',
-}
-"""The same for files, whose functions take a ratio where there is a mask."""
-
-BATCHED = HELPERS | {
-    # vmap makes gather of index_select, which keeps for its gradient what later steps write to.
-    "levi_civita": HELPERS["levi_civita"].replace(
-        "x.index_select(-2, places)", "x[..., places, :]"
-    ),
-    # vmap has no rule for addmm_.
-    "accumulate": '''\
-def accumulate(y: Tensor, x: Tensor, matrix: Tensor) -> None:
-    """Add x @ matrix to y."""
-    y += x @ matrix
-''',
-}
-"""The same for code that runs under vmap, and is differentiated there."""
-
-WIDTH = 100
-"""The longest line of emitted code; comments keep to it too."""
 
 
 def kernel(plan: Plan) -> str:
@@ -294,7 +106,7 @@ class Emitter:
         """The whole source."""
         parts = []
         if self.tables:
-            constants = "\n".join(_constant(name, made) for made, name in self.tables.items())
+            constants = "\n".join(constant(name, made) for made, name in self.tables.items())
             parts.append(constants.replace("# fmt: on\n# fmt: off\n", ""))
         helpers = [
             self._helper(text).rstrip()
@@ -473,7 +285,7 @@ class Emitter:
 
     def _numbers(self, values: list[Any]) -> str:
         """Row numbers as a constant."""
-        return _tensor(values)
+        return tensor_of(values)
 
     def _picked(self, rows: str, order: list[int]) -> str:
         """Rows in another order."""
@@ -482,14 +294,14 @@ class Emitter:
     def _column(self, kind: str, like: str) -> str:
         """The scales of rows, or the signs of those of the bias, as a constant like a parameter."""
         if self.lean:
-            values = _floats(list(map(float, self.plan.scales)))
+            values = floats_of(list(map(float, self.plan.scales)))
             if kind == "SIGNS":
-                values = _tensor(list(self.plan.bias_signs))
+                values = tensor_of(list(self.plan.bias_signs))
             rows = self._placed(self._table(kind, values), like)
             return f"{rows}[:, None{', None' * (kind == 'SCALES')}]"
-        values = _floats([[[float(scale)]] for scale in self.plan.scales])
+        values = floats_of([[[float(scale)]] for scale in self.plan.scales])
         if kind == "SIGNS":
-            values = _tensor([[sign] for sign in self.plan.bias_signs])
+            values = tensor_of([[sign] for sign in self.plan.bias_signs])
         return self._placed(self._table(kind, values), like)
 
     def _placed(self, table: str, like: str) -> str:
@@ -699,7 +511,7 @@ class Emitter:
             self.helpers.add("outer")
             sources = [self._variable(name) for name in step.sources]
             name = f"w{number}"
-            yield from call(f"{name} = outer", [_tuple(sources), _tuple(features)])
+            yield from call(f"{name} = outer", [tuple_of(sources), tuple_of(features)])
             self.outers.append((name, step))
         for feature, row in zip(features, step.bias_rows, strict=bool(step.bias_rows)):
             if row != ABSENT:
@@ -716,13 +528,12 @@ class Emitter:
                     if row != ABSENT:
                         places[row] = start
                     start += 1
-        shape_of = f"(0, {plan.out_channels}, {plan.in_channels})"
         if not places:
-            yield f"of_weight = g.new_zeros({shape_of})"
+            yield "of_weight = g.new_zeros((0, g.shape[-1], x.shape[-1]))"
         else:
             order = [places[row] for row in range(len(plan.basis))]
             names = [name for name, _ in self.outers]
-            every = f"torch.cat({_list(names)})" if len(names) > 1 else names[0]
+            every = f"torch.cat({list_of(names)})" if len(names) > 1 else names[0]
             if order == list(range(start)):
                 yield f"of_weight = {every}"
             else:
@@ -732,7 +543,7 @@ class Emitter:
         if plan.bias_basis is None:
             yield "of_bias = None"
         else:
-            yield f"of_bias = torch.stack({_list([f'b{row}' for row in range(len(plan.bias_signs))])})"
+            yield f"of_bias = torch.stack({list_of([f'b{row}' for row in range(len(plan.bias_signs))])})"
             if any(sign != 1 for sign in plan.bias_signs):
                 yield f"of_bias = of_bias * {self._column('SIGNS', 'of_bias')}"
 
@@ -786,73 +597,3 @@ def diagonal_pairs(labels: tuple[int, ...]) -> Iterator[tuple[int, int]]:
         b = next(b for b, label in enumerate(left) if label in left[:b])
         yield left.index(left[b]) - len(left) - 1, b - len(left) - 1
         del left[b]
-
-
-def _constant(name: str, made: str) -> str:
-    """A constant, on lines of its own where it is long."""
-    if len(line := f"{name} = {made}") <= WIDTH:
-        return line
-    found = re.fullmatch(r"(torch\.tensor\(\[|\()(.*)(\].*\)|\))", made)
-    assert found
-    head, inner, tail = found.groups()
-    rows = re.sub(r"([\])]), ([\[(])", r"\1,\n\2", inner).split("\n")
-    indent = "     " if rows[0].startswith(("[", "(")) else "    "
-    lines = [
-        line
-        for row in rows
-        for line in textwrap.wrap(
-            f"{row.rstrip(',')},", WIDTH, initial_indent="    ", subsequent_indent=indent
-        )
-    ]
-    return "\n".join(["# fmt: off", f"{name} = {head}", *lines, tail, "# fmt: on"])
-
-
-def signature(name: str, arguments: str, returned: str) -> list[str]:
-    """The head of a function, broken over lines as code formatters do."""
-    line = f"def {name}({arguments}) -> {returned}:"
-    if len(line) <= WIDTH:
-        return [line]
-    return [f"def {name}(", f"    {arguments}", f") -> {returned}:"]
-
-
-def _tuple(items: list[str]) -> str:
-    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
-
-
-def _list(items: list[str]) -> str:
-    return f"[{', '.join(items)}]"
-
-
-def _tensor(values: object) -> str:
-    return f"torch.tensor({values})"
-
-
-def _floats(values: object) -> str:
-    return f"torch.tensor({values}, dtype=torch.float64)"
-
-
-def call(function: str, arguments: list[str]) -> list[str]:
-    """A call, broken over lines as code formatters do; it stands four columns in."""
-    inline = ", ".join(arguments)
-    if 4 + len(function) + len(inline) + 2 <= WIDTH:
-        return [f"{function}({inline})"]
-    if 8 + len(inline) <= WIDTH:
-        return [f"{function}(", f"    {inline}", ")"]
-    lines = [f"{function}("]
-    for argument in arguments:
-        if 9 + len(argument) <= WIDTH or not argument.startswith("("):
-            lines.append(f"    {argument},")
-            continue
-        # A tuple, an item a line.
-        items = argument[1:-1].rstrip(",")
-        lines += ["    (", *(f"        {item}," for item in _split(items)), "    ),"]
-    return [*lines, ")"]
-
-
-def _split(items: str) -> list[str]:
-    """The items of a list, at commas that are in no parentheses.
-
-    >>> _split("x, f(y, 0), z")
-    ['x', 'f(y, 0)', 'z']
-    """
-    return re.split(r", (?![^()]*\))", items)

@@ -17,9 +17,9 @@ from typing import Any
 from tannaka.category.automorphisms import Aut
 from tannaka.category.hosts import Host
 from tannaka.codegen.backends.arrays import NUMPY, Dialect, Emitter
-from tannaka.codegen.backends.einsum import WIDTH, signature
+from tannaka.codegen.backends.lines import WIDTH, signature
 from tannaka.codegen.backends.matrices import orbit_numbers
-from tannaka.codegen.graph_plan import GraphPlan, Join
+from tannaka.codegen.lowering.graph_plan import GraphPlan, Join
 from tannaka.codegen.notation import indices, shape
 from tannaka.codegen.plan import Embed, Mix, Plan, Step, Zeros
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 from tannaka.category.functor import check_entries
 from tannaka.codegen.backends.arrays import MAX_LEGS, Dialect, constant
-from tannaka.codegen.backends.einsum import WIDTH, signature
-from tannaka.codegen.choose import MAX_WRITTEN
-from tannaka.codegen.matrix_plans import DensePlan
+from tannaka.codegen.backends.lines import WIDTH, signature
+from tannaka.codegen.lowering.choose import MAX_WRITTEN
+from tannaka.codegen.lowering.matrix_plans import DensePlan
+from tannaka.codegen.lowering.orbit_plan import OrbitPlan
 from tannaka.codegen.network import Network
 from tannaka.codegen.notation import formula, indices, shape
-from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.diagrams.errors import BackendError
 
 

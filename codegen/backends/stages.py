@@ -12,9 +12,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import permutations
 
+from tannaka.codegen.lowering.trilinear import Layer, Mixing, Reduction, Term
 from tannaka.codegen.notation import indices
 from tannaka.codegen.plan import ABSENT
-from tannaka.codegen.trilinear import Layer, Mixing, Reduction, Term
 
 WIDTH = 100
 """The longest line of emitted code."""

@@ -31,7 +31,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tannaka.codegen.backends.einsum import WIDTH, Emitter, signature
+from tannaka.codegen.backends.einsum import Emitter
+from tannaka.codegen.backends.lines import WIDTH, signature
 from tannaka.codegen.backends.triton_text import (
     IMPORTS,
     ON_GPU,
@@ -45,7 +46,7 @@ from tannaka.codegen.backends.triton_text import (
     product,
 )
 from tannaka.codegen.fusion import Group, Sweep, Tile, grouped
-from tannaka.codegen.gradient import GRADIENT, AnyStep, Outer
+from tannaka.codegen.lowering.gradient import GRADIENT, AnyStep, Outer
 from tannaka.codegen.network import Word
 from tannaka.codegen.network import sizes as network_sizes
 from tannaka.codegen.notation import shape
@@ -114,7 +115,7 @@ def ragged_kernels(plan: Plan, kind: int) -> str:
     return f"{BACKED}\n{IMPORTS}\n\n{_text(emitter)}"
 
 
-BACKED = "from tannaka.codegen.triton_ops import Sizes, registered\n"
+BACKED = "from tannaka.codegen.runtime.triton_ops import Sizes, registered\n"
 
 
 def kernel(plan: Plan) -> str:
@@ -132,7 +133,7 @@ def kernel(plan: Plan) -> str:
     imports = IMPORTS.replace("\n\n", "\n")
     return "\n".join(
         [
-            "from tannaka.codegen.autograd import DIFFERENTIABLE, Kernels, layer, ready",
+            "from tannaka.codegen.runtime.autograd import DIFFERENTIABLE, Kernels, layer, ready",
             f"{BACKED}{imports}{_text(emitter)}",
             "",
             *head,
@@ -580,10 +581,11 @@ class _Emitter(Emitter):
             pair,
         )
         c_out, c_in = f"{named[0]}.shape[-1]", f"{source}.shape[-1]"
+        # Of the result, which is there to the end, unlike what it is made of.
         factors = [
             "parts",
-            f'triton.cdiv({c_out}, tile["OUT"])',
-            f'triton.cdiv({c_in}, tile["IN"])',
+            f'triton.cdiv({made}.shape[-2], tile["OUT"])',
+            f'triton.cdiv({made}.shape[-1], tile["IN"])',
         ]
         blocks = f"    lambda tile: ({' * '.join(factors)},)"
         if len(blocks) > WIDTH - 4:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from tannaka.codegen.backends.einsum import HELPERS, WIDTH
+from tannaka.codegen.backends.einsum_text import HELPERS
+from tannaka.codegen.backends.lines import WIDTH
 from tannaka.codegen.network import Word
 from tannaka.codegen.notation import indices
 from tannaka.codegen.plan import Contract, Embed, Plan, describe

@@ -17,7 +17,7 @@ def merge_mixes(plan: Plan) -> Plan:
     them; when n is small the basis lacks some diagrams, and there are many.
 
     >>> from tannaka.category import Hom, S
-    >>> from tannaka.codegen.lower import lower
+    >>> from tannaka.codegen.lowering.lower import lower
     >>> plan = lower(Hom(S(3), 3, 3), 1, 1)
     >>> sum(isinstance(step, Mix) for step in plan.steps)
     9

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
+from heapq import heapify, heappop, heappush
 
-from tannaka.codegen.plan import INPUT, Embed, Mix, Plan, Step, produced, used
+from tannaka.codegen.plan import Embed, Mix, Plan, Step, produced, used
 
 TYPICAL = 16
 """The size of axes that tensors are compared at, so that a plan does not depend on n."""
@@ -15,7 +16,7 @@ def drop_dead(plan: Plan) -> Plan:
     """Leave out steps, and results of mixes, that nothing needs.
 
     >>> from tannaka.category import Hom, S
-    >>> from tannaka.codegen.lower import lower
+    >>> from tannaka.codegen.lowering.lower import lower
     >>> from tannaka.codegen.plan import Contract
     >>> plan = lower(Hom(S(2), 1, 1), 1, 1)
     >>> idle = Contract("idle", "x", (0,), (0,), False)
@@ -47,7 +48,7 @@ def order_by_memory(plan: Plan) -> Plan:
     axes of size 16, the steps stay as they are.
 
     >>> from tannaka.category import Hom, S
-    >>> from tannaka.codegen.lower import lower
+    >>> from tannaka.codegen.lowering.lower import lower
     >>> print(order_by_memory(lower(Hom(S(4), 1, 2), 1, 1, bias=False)))
     S(4), order 1 -> 2, channels 1 -> 1, 5 diagrams, no bias, reduce=mean
       c0[] = mean over i of x[i]
@@ -66,24 +67,41 @@ def order_by_memory(plan: Plan) -> Plan:
     """
     known = plan.words()
     size: dict[str, int] = {name: TYPICAL ** len(word) for name, word in known.items()}
-    readers = Counter(name for step in plan.steps for name in used(step))
-    left, done, ordered = list(plan.steps), {INPUT}, list[Step]()
+    given = frozenset(plan.given)
+    readers: dict[str, Counter[int]] = defaultdict(Counter)
+    for place, step in enumerate(plan.steps):
+        for name in used(step):
+            readers[name][place] += 1
+    missing = [len(set(used(step)) - given) for step in plan.steps]
 
     def added(step: Step) -> int:
         """What the step adds to the memory alive: results, less what nobody reads after it."""
         new = 0 if isinstance(step, Embed) else sum(size[name] for name in produced(step))
-        freed = [name for name in used(step) if readers[name] == 1 and name != INPUT]
+        freed = [name for name in used(step) if readers[name].total() == 1 and name not in given]
         if isinstance(step, Embed):
             freed = [name for name in freed if name != step.base]
         return new - sum(size[name] for name in freed)
 
-    while left:
-        ready = [step for step in left if done.issuperset(used(step))]
-        step = min(ready, key=added)
-        left.remove(step)
-        ordered.append(step)
-        done.update(produced(step))
-        readers.subtract(used(step))
-    changed = plan.with_steps(tuple(ordered), plan.result)
+    # A step can only come to add less while it waits: of its entries the first that is met counts.
+    ready = [(added(step), place) for place, step in enumerate(plan.steps) if not missing[place]]
+    heapify(ready)
+    ordered = dict[int, Step]()
+    while ready:
+        _, place = heappop(ready)
+        if place in ordered:
+            continue
+        step = ordered[place] = plan.steps[place]
+        for name in used(step):
+            readers[name].pop(place, None)
+            if readers[name].total() == 1:
+                (last,) = readers[name]
+                if not missing[last]:
+                    heappush(ready, (added(plan.steps[last]), last))
+        for name in produced(step):
+            for reader in readers[name]:
+                missing[reader] -= 1
+                if not missing[reader]:
+                    heappush(ready, (added(plan.steps[reader]), reader))
+    changed = plan.with_steps(tuple(ordered.values()), plan.result)
     n = (TYPICAL,) * plan.types
     return min(changed, plan, key=lambda one: one.cost(n=n, batch=1).peak)

@@ -8,18 +8,19 @@ which larger one, and only a few steps touch the whole output.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from tannaka.codegen.plan import (
-    INPUT,
     Contract,
     Embed,
     LeviCivita,
+    Multiply,
     Plan,
     Step,
+    produced,
     renamed,
     replaced,
+    used,
 )
 from tannaka.diagrams.partition import restricted_growth
 
@@ -46,7 +47,7 @@ def share_contractions(plan: Plan) -> Plan:
     """Take every contraction from the tensor that makes it cheapest; diagonals before sums.
 
     >>> from tannaka.category import Hom, S
-    >>> from tannaka.codegen.lower import lower
+    >>> from tannaka.codegen.lowering.lower import lower
     >>> print(share_contractions(lower(Hom(S(4), 2, 0), 1, 1, bias=False)))
     S(4), order 2 -> 0, channels 1 -> 1, 2 diagrams, no bias, reduce=mean
       c0[] = mean over i of x[ii]
@@ -55,13 +56,14 @@ def share_contractions(plan: Plan) -> Plan:
       return m0
     """
     contracts = [step for step in plan.steps if isinstance(step, Contract)]
-    if any(step.source != INPUT for step in contracts):
+    if any(step.source not in plan.given for step in contracts):
         raise ValueError("this plan shares its contractions already")
     contracts.sort(key=lambda step: -len(step.keep))
-    found = {INPUT: whole(len(plan.inputs))}
+    # For each input, by the tensors made of it, how they are.
+    made = {name: {name: whole(len(word))} for name, word in plan.given.items()}
     shared: list[Step] = []
     for step in contracts:
-        target = Route(step.labels, step.keep, step.forms)
+        found, target = made[step.source], Route(step.labels, step.keep, step.forms)
         source, way = min(
             (
                 (name, way)
@@ -87,7 +89,7 @@ def join_equal(plan: Plan) -> Plan:
     Levi-Civita symbol comes.
 
     >>> from tannaka.category import SO, Hom, S
-    >>> from tannaka.codegen.lower import lower
+    >>> from tannaka.codegen.lowering.lower import lower
     >>> plan = lower(Hom(S(3) * SO(2), (0, 1), (1,)), 1, 1, bias=False)
     >>> print(join_equal(share_contractions(plan)))
     S(3) x SO(2), order (0, 1) -> (1,), channels 1 -> 1, 2 diagrams, no bias, reduce=mean
@@ -96,18 +98,20 @@ def join_equal(plan: Plan) -> Plan:
       m0[i] = W0 c0[i] - W1 e0[i]
       return m0
     """
-    of_input, names, seen = {INPUT}, dict[str, str](), dict[Step, str]()
+    of_input, names, seen = set(plan.given), dict[str, str](), dict[Step, str]()
     steps: list[Step] = []
     for old in plan.steps:
         step = replaced(old, names)
-        if isinstance(step, Contract | LeviCivita) and step.source in of_input:
+        if isinstance(step, Contract | LeviCivita | Multiply) and of_input.issuperset(used(step)):
             idle = isinstance(step, Contract) and step.labels == step.keep
-            same = step.source if idle else seen.get(replace(step, out=""))
+            (out,) = produced(step)
+            nameless = replaced(step, {out: ""})
+            same = used(step)[0] if idle else seen.get(nameless)
             if same is not None:
-                names[step.out] = same
+                names[out] = same
                 continue
-            seen[replace(step, out="")] = step.out
-            of_input.add(step.out)
+            seen[nameless] = out
+            of_input.add(out)
         steps.append(step)
     return renamed(plan.with_steps(tuple(steps), plan.result))
 
@@ -116,7 +120,7 @@ def share_embeddings(plan: Plan) -> Plan:
     """Add every mixed tensor into the smallest one that makes its write cheapest.
 
     >>> from tannaka.category import Hom, S
-    >>> from tannaka.codegen.lower import lower
+    >>> from tannaka.codegen.lowering.lower import lower
     >>> print(share_embeddings(lower(Hom(S(4), 0, 2), 1, 1, bias=False)))
     S(4), order 0 -> 2, channels 1 -> 1, 2 diagrams, no bias, reduce=mean
       m0[] = W0 x[]
@@ -136,8 +140,15 @@ def share_embeddings(plan: Plan) -> Plan:
     found = {output: whole(len(plan.outputs))}
     current = {output: output}
     chosen: list[tuple[int, str, str, Route]] = []
+    first: dict[Route, str] = {}
     for step in sorted(embeds, key=lambda step: -len(step.keep)):
         target = Route(step.labels, step.keep, step.forms)
+        if target in first:
+            # Nothing is cheaper than to add two tensors of one embedding.
+            chosen.append((len(step.keep), first[target], step.source, whole(len(step.keep))))
+            current[step.source] = step.source
+            continue
+        first[target] = step.source
         base, way = min(
             (
                 (name, way)

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tannaka.codegen.plan import ABSENT, Contract, Embed, LeviCivita, Mix, Plan, Step
+from tannaka.codegen.plan import (
+    ABSENT,
+    Contract,
+    Embed,
+    LeviCivita,
+    Mix,
+    Multiply,
+    Plan,
+    Step,
+    Weigh,
+)
 
 
 def fold_signs(plan: Plan) -> Plan:
     """Fold the signs of rows into the steps that they share; where all fold, none is multiplied.
 
     >>> from tannaka.category import Hom, SO
-    >>> from tannaka.codegen.lower import lower
+    >>> from tannaka.codegen.lowering.lower import lower
     >>> plan = lower(Hom(SO(2), 1, 1), 1, 1)
     >>> plan.signs, fold_signs(plan).signs
     ((1, -1), (1, 1))
@@ -36,7 +46,7 @@ def fold_signs(plan: Plan) -> Plan:
 def _turns(step: Step) -> bool:
     if isinstance(step, LeviCivita):
         return len(step.legs) > 1
-    return isinstance(step, Contract | Embed) and bool(step.forms)
+    return isinstance(step, Contract | Embed | Multiply) and bool(step.forms)
 
 
 def _turned(step: Step) -> Step:
@@ -44,7 +54,7 @@ def _turned(step: Step) -> Step:
     if isinstance(step, LeviCivita):
         one, other, *rest = step.legs
         return replace(step, legs=(other, one, *rest))
-    assert isinstance(step, Contract | Embed)
+    assert isinstance(step, Contract | Embed | Multiply)
     (a, b), *forms = step.forms
     return replace(step, forms=((b, a), *forms))
 
@@ -54,6 +64,7 @@ def _rows_through(plan: Plan) -> list[tuple[set[int], set[int]]]:
     before: dict[str, set[int]] = {}
     # Steps that a contracted tensor went through, and then rows that a mixed one holds.
     rows: dict[str, tuple[set[int], set[int]]] = {}
+    weighed: dict[str, Weigh] = {}
     found: list[tuple[set[int], set[int]]] = [(set(), set()) for _ in plan.steps]
     for place, step in enumerate(plan.steps):
         match step:
@@ -70,6 +81,21 @@ def _rows_through(plan: Plan) -> list[tuple[set[int], set[int]]]:
                         for earlier in before.get(name, ()):
                             if row != ABSENT:
                                 found[earlier][0].add(row)
+            case Multiply():
+                both = {place}.union(*(before.get(name, ()) for name in (step.left, step.right)))
+                weigh = weighed.get(step.left, weighed.get(step.right))
+                if weigh is None:
+                    before[step.outs[0]] = both
+                    continue
+                for out, of in zip(step.outs, weigh.rows, strict=True):
+                    rows[out] = (set(of), set())
+                    for earlier in both:
+                        found[earlier][0].update(of)
+                    for (name, _), row in zip(weigh.features, of, strict=True):
+                        for earlier in before.get(name, ()):
+                            found[earlier][0].add(row)
+            case Weigh():
+                weighed[step.out] = step
             case Embed():
                 added = rows.get(step.source, (set(), set()))
                 base = rows.get(step.base, (set(), set()))

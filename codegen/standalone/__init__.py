@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
 
-from tannaka.codegen.choose import AnyPlan
-from tannaka.codegen.inline import inline, merged
+from tannaka.codegen.inline import inline, merged, used
+from tannaka.codegen.lowering.choose import AnyPlan
 from tannaka.codegen.standalone import array_module, torch_module
 from tannaka.codegen.standalone.axes import Axes
 from tannaka.codegen.standalone.definition import JAX, NUMPY, TORCH, definition
@@ -60,7 +60,12 @@ TARGETS = {
     "cpp": Target(needs=", and a C++ compiler"),
     "triton": Target(
         needs=" and triton, and a GPU, or TRITON_INTERPRET=1",
-        setup=("if not interpreted():", '    torch.set_default_device("cuda")'),
+        setup=(
+            "if not interpreted():",
+            "    if not torch.cuda.is_available():",
+            '        raise SystemExit("no GPU: the kernels run on one, or with TRITON_INTERPRET=1")',
+            '    torch.set_default_device("cuda")',
+        ),
     ),
     "numpy": Target("numpy"),
     "jax": Target("jax"),
@@ -101,11 +106,11 @@ def standalone(plan: AnyPlan, kernel: str, name: str, target: Target, dtype: str
     imports += torch_module.IMPORTS if torch else array_module.imports(jax)
     imports += [line for used, line in IMPORTED.items() if re.search(used, body)]
     imports += target.imports
+    # What kernels use differs from plan to plan.
+    text = "\n".join(head) + f"\n\n\n{body}"
     return (
         f'"""{headline}\n\n{_explanation(plan, axes, name, target)}\n"""\n\n'
-        f"from __future__ import annotations\n\n{merged(imports)}\n\n"
-        + "\n".join(head)
-        + f"\n\n\n{body}"
+        f"from __future__ import annotations\n\n{merged(used(imports, text))}\n\n{text}"
     )
 
 
@@ -126,7 +131,7 @@ def _explanation(plan: AnyPlan, axes: Axes, name: str, target: Target) -> str:
     one, table = KINDS[plan.kind]
     count = f"{len(plan.basis)} {one}{'s' * (len(plan.basis) != 1)}"
     basis_words = (
-        f"The {count} are a basis of {hom}: every linear map that commutes with the group is such "
+        f"The {count} {'is' if len(plan.basis) == 1 else 'are'} a basis of {hom}: every linear map that commutes with the group is such "
         "a sum, in exactly one way."
         if plan.basis
         else f"There is no diagram: {hom} is 0."

@@ -35,8 +35,7 @@ class ${name}:
     """${headline}
 
     Parameters: weight of shape (${rows}, ${out_channels}, ${in_channels})${bias_doc}.
-    They start with a bias of 0, and a weight from ``rng`` that preserves variance on average for
-    independent unit inputs.
+    ${start}
     """
 
     group = ${group}
@@ -77,7 +76,7 @@ JAX_MODULE = Template('''\
 def init(key: Array, dtype: Any = jnp.${dtype}) -> Params:
     """The parameters of ${name}: weight of shape (${rows}, ${out_channels}, ${in_channels})${bias_doc}.
 
-    A bias of 0, and a weight that preserves variance on average for independent unit inputs.
+    ${start}
     """
     shape = (len(${table}), C_OUT, C_IN)
     weight = jax.random.uniform(key, shape, dtype, minval=-${bound}, maxval=${bound})
@@ -202,6 +201,10 @@ def module(written: Written, jax: bool) -> list[str]:
         "apply": textwrap.indent(run, pad),
     }
     if jax:
+        values["start"] = (
+            f"A {'bias of 0, and a ' * bias}weight that preserves variance on average for "
+            "independent unit inputs."
+        )
         state = '"weight": weight'
         if bias:
             state += f', "bias": jnp.zeros((len({written.bias_table}), C_OUT), dtype)'
@@ -212,7 +215,14 @@ def module(written: Written, jax: bool) -> list[str]:
         }
         text = JAX_MODULE.substitute(values)
     else:
+        start = (
+            f"{'They start' if bias else 'It starts'} with a {'bias of 0, and a ' * bias}weight from "
+            "``rng`` that preserves variance on average for independent unit inputs."
+        )
         values |= {
+            "start": textwrap.fill(
+                start, WIDTH - 1, subsequent_indent="    ", initial_indent="    "
+            ).strip(),
             "state": '"weight": self.weight' + ', "bias": self.bias' * bias,
             "bias_parameter": f"        self.bias: Array = np.zeros((len({written.bias_table}), C_OUT), dtype)\n"
             * bias,

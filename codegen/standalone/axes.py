@@ -11,7 +11,7 @@ from functools import cached_property
 from tannaka.category.groups import Group, MatrixGroup
 from tannaka.category.product import Product
 from tannaka.category.symplectic import Sp
-from tannaka.codegen.choose import AnyPlan
+from tannaka.codegen.lowering.choose import AnyPlan
 from tannaka.codegen.network import Word, word
 from tannaka.codegen.notation import shape
 from tannaka.codegen.plan import Plan
@@ -19,6 +19,8 @@ from tannaka.codegen.task import Task
 
 QUICK = 10**5
 """Most entries of a tensor that a file tests itself with at the size of its layer."""
+LARGEST = 1000
+"""The largest size of a group element in it."""
 WRITTEN = 3 * 10**7
 """Most entries that its reference writes for one test, for all diagrams together."""
 OPEN = 5
@@ -115,6 +117,8 @@ class Axes:
         """The sizes of the layer, or as near to them as a quick test can go."""
         sizes = [OPEN if size is None else size for size in self.sizes]
         least = [2 if isinstance(factor, Sp) else 1 for factor in self.factors]
+        # Group elements are matrices, also where tensors are small.
+        sizes = [min(size, LARGEST) if self.free(kind) else size for kind, size in enumerate(sizes)]
         while self.largest(sizes) > QUICK:
             shrinking = [
                 kind for kind, size in enumerate(sizes) if self.free(kind) and size > least[kind]

@@ -11,9 +11,9 @@ from tannaka.category.permutations import PermutationGroup
 from tannaka.codegen.backends.arrays import constant
 from tannaka.codegen.backends.graphs import host_of
 from tannaka.codegen.backends.matrices import orbit_rows
-from tannaka.codegen.graph_plan import GraphPlan
+from tannaka.codegen.lowering.graph_plan import GraphPlan
+from tannaka.codegen.lowering.orbit_plan import OrbitPlan
 from tannaka.codegen.notation import indices
-from tannaka.codegen.orbit_plan import OrbitPlan
 from tannaka.codegen.standalone.axes import Axes
 from tannaka.codegen.standalone.definition import Library, signature
 from tannaka.codegen.standalone.tables import Table, comment
@@ -161,7 +161,8 @@ def _dense(plan: GraphPlan, library: Library) -> str:
         '    """',
         f"    edges, outputs, inputs{', kinds' * bool(host.vertex_colours)} = graph",
         f"    one = {xp}.eye(N{library.float64})",
-        "    operands: list[Any] = []",
+        # Where no axis has to be there, nothing else need be: an empty product is one.
+        f"    operands: list[Any] = {'[]' if plan.dom or plan.cod else '[one[0, 0], []]'}",
         "    places = range(ORDER_OUT + ORDER_IN)",
     ]
     unpacked, wanted = ("a, b, *kind", "not kind or colour in kind") if coloured else ("a, b", "")

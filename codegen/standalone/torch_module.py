@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from string import Template
 from typing import Any
 
-from tannaka.codegen.choose import AnyPlan
-from tannaka.codegen.host_plan import HostPlan
+from tannaka.codegen.lowering.choose import AnyPlan
+from tannaka.codegen.lowering.host_plan import HostPlan
 from tannaka.codegen.standalone.axes import QUICK, Axes
 from tannaka.codegen.standalone.tables import WIDTH
 
@@ -25,7 +25,7 @@ class ${name}(nn.Module):
     in_order, out_order, in_channels, out_channels = ${in_order}, ${out_order}, C_IN, C_OUT
 ${generators}
     def __init__(
-        self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = ${dtype}
+${arguments}
     ) -> None:
         super().__init__()
         weight = torch.empty(len(${table}), C_OUT, C_IN, device=device, dtype=dtype)
@@ -152,8 +152,7 @@ class Written:
     @property
     def bound(self) -> str:
         """Weights are drawn between minus this and this."""
-        found = f"{self.plan.initial_bound(self.plan_n):.6g}"
-        return "0.0" if found == "0" else found
+        return repr(float(f"{self.plan.initial_bound(self.plan_n):.6g}")).replace("e+", "e")
 
     @property
     def plan_n(self) -> Any:
@@ -178,13 +177,25 @@ def module(written: Written) -> list[str]:
         out_order=axes.word("OUT"),
         table=written.table,
         generators=written.generators,
-        dtype="None" if written.dtype is None else f"torch.{written.dtype}",
+        arguments=_arguments("None" if written.dtype is None else f"torch.{written.dtype}"),
         bias_parameter=BIAS_PARAMETER.replace("BIAS_DIAGRAMS", written.bias_table) * bias,
         bias_reset="        nn.init.zeros_(self.bias)\n" * bias,
         bound=written.bound,
         forward=_forward(written),
     )
     return [*([_real(axes)] if axes.masked is not None else []), text]
+
+
+def _arguments(dtype: str) -> str:
+    """The arguments of the class, in one line or a line each."""
+    every = [
+        "self",
+        "*",
+        "device: torch.device | str | None = None",
+        f"dtype: torch.dtype | None = {dtype}",
+    ]
+    line = f"        {', '.join(every)}"
+    return line if len(line) <= WIDTH else "\n".join(f"        {one}," for one in every)
 
 
 BIAS_PARAMETER = """\

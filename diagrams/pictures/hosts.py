@@ -25,6 +25,8 @@ NAME, NOTE = 9.0, 9.0
 
 _DEALT_WITH, _CLEARED = 120, 50_000
 """Most vertices, and vertices times lines, for which lines are bowed around vertices."""
+_FREE = 1.5
+"""Pixels between a line and the rim of a vertex that it passes."""
 _WIDEST = 6
 """Most columns of a name that is shown."""
 
@@ -197,7 +199,7 @@ class _Pen:
             clear = self._clearance(curve, a, b)
             if clear > clearest + 1e-6:
                 best, clearest = curve, clear
-            if clear > self.radius + 1.5:
+            if clear > self.radius + _FREE:
                 break
         if best[0] == best[1]:
             return self._trimmed(start, end)
@@ -205,10 +207,18 @@ class _Pen:
         return cut(best, end, self.radius, end=True)
 
     def _clearance(self, curve: Curve, a: int, b: int) -> float:
-        """How far a curve stays from all other vertices."""
+        """How far a curve stays from all other vertices; infinitely far where it is far enough."""
         if not self.careful:
             return math.inf
-        others = [p for v, p in enumerate(self.places) if v not in (a, b)]
+        # What is too far from the box around a curve to be in its way need not be measured.
+        (left, right), (low, high) = ((min(at), max(at)) for at in zip(*curve, strict=True))
+        free = self.radius + _FREE
+        others = [
+            (x, y)
+            for v, (x, y) in enumerate(self.places)
+            if left - free <= x <= right + free and low - free <= y <= high + free
+            if v not in (a, b)
+        ]
         if curve[1] == curve[0]:
             return min((_off(other, curve[0], curve[3]) for other in others), default=math.inf)
         points = along(curve, 24)
@@ -259,6 +269,9 @@ class _Pen:
         boxes: list[tuple[Point, float]] = [(p, self.radius) for p in self.places]
         found = []
         for v, text in enumerate(texts):
+            if not text:
+                found.append(self.places[v])
+                continue
             wide = width_of(text, NOTE) / 2 + 1.0
             tall = NOTE / 2 + 0.5
             x, y = self.places[v]
@@ -275,9 +288,8 @@ class _Pen:
                     for p, far in boxes
                 )
                 choices.append((hidden + 4 * met, abs(step), at))
-            at = min(choices)[2] if text else (x, y)
-            if text:
-                boxes.append((at, wide))
+            at = min(choices)[2]
+            boxes.append((at, wide))
             found.append(at)
         return tuple(found)
 

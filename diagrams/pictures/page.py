@@ -7,7 +7,7 @@ by the reader's preference. Where no script may run, the first 200 are there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -16,6 +16,8 @@ from tannaka.diagrams.pictures.svg import STYLE
 
 PAGE = 200
 """How many pictures are shown at once."""
+WHOLE = 250
+"""So many pictures are shown on one page yet."""
 # Nothing is fetched, whatever a picture may hold.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
@@ -28,10 +30,16 @@ class Card:
     text: str
     formula: str = ""
     note: str = ""
+    beside: str = ""
+    """Another SVG document, beside the picture."""
 
 
-def gallery_page(title: str, cards: Iterable[Card], total: int) -> Iterator[str]:
+def gallery_page(
+    title: str, cards: Iterable[Card], total: int, about: Sequence[str] = ()
+) -> Iterator[str]:
     """The page in pieces, in constant memory; ``total`` is how many cards there are.
+
+    ``about`` are lines of text below the title.
 
     >>> from tannaka.diagrams.partition import SetPartition
     >>> card = Card(SetPartition.cup().svg(), "0 1", "y[ii] += x[]")
@@ -57,35 +65,41 @@ def gallery_page(title: str, cards: Iterable[Card], total: int) -> Iterator[str]
         '<button type="button" aria-label="last page">\u00bb</button>\n'
         "</div>\n</nav>\n</header>\n"
     )
-    if total > PAGE:
-        yield f"<noscript>The first {PAGE} of {total:,}: a script turns the pages.</noscript>\n"
+    if about:
+        yield "".join(f'<p class="about">{escape(line)}</p>\n' for line in about)
+    size = WHOLE if total <= WHOLE else PAGE
+    if total > size:
+        yield f"<noscript>The first {size} of {total:,}: a script turns the pages.</noscript>\n"
     number = -1
     for number, card in enumerate(cards):
         if number == 0:
-            yield f'<main data-size="{PAGE}" style="--wide: {_width(card)}px">\n'
-        elif number == PAGE:
+            yield f'<main data-size="{size}" style="--wide: {_width(card)}px">\n'
+        elif number == size:
             yield '</main>\n<script type="text/plain" id="rest">\n'
         yield _figure(number, card)
     if number < 0:
-        yield f'<main data-size="{PAGE}" style="--wide: 250px">\n'
-    if number < PAGE:
+        yield f'<main data-size="{size}" style="--wide: 250px">\n'
+    if number < size:
         yield '</main>\n<script type="text/plain" id="rest">\n'
     yield f"</script>\n<script>\n{script}</script>\n</body>\n</html>\n"
 
 
 def _figure(number: int, card: Card) -> str:
     """A card in one line, by which the script tells them apart."""
-    drawing = card.svg.replace(STYLE, "").replace("\n", "")
+    drawing = "".join(
+        svg.replace(STYLE, "").replace("\n", "") for svg in (card.svg, card.beside) if svg
+    )
     below = f"<code>{escape(card.text)}</code>"
     below += f"<code>{escape(card.formula)}</code>" if card.formula else ""
     below += f"<small>{escape(card.note)}</small>" if card.note else ""
     return (
         f'<figure id="{number}"><a href="#{number}" aria-label="row {number}">{number}</a>'
-        f"{drawing}<figcaption>{below}</figcaption></figure>\n"
+        f"<div>{drawing}</div><figcaption>{below}</figcaption></figure>\n"
     )
 
 
 def _width(card: Card) -> int:
-    """How wide a column is: as wide as the first picture, and never narrow."""
-    found = card.svg.split('width="', 1)
-    return max(250, min(600, round(float(found[1].split('"')[0])) + 40))
+    """How wide a column is: as wide as the first pictures beside each other, and never narrow."""
+    pictures = [svg for svg in (card.svg, card.beside) if svg]
+    widths = [float(svg.split('width="', 1)[1].split('"')[0]) + 20 for svg in pictures]
+    return max(250, min(600, round(sum(widths)) + 20))

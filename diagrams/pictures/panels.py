@@ -54,6 +54,17 @@ def diagram_panel(diagram: Drawable) -> Panel:
     return Panel(shape.width, shape.height + above + below, body)
 
 
+def captioned(panel: Panel, words: str) -> Panel:
+    """A panel with words above it and as much room below, so that middles stay middles.
+
+    >>> captioned(Panel(10, 2, "<path d='M0 1H10'/>"), "a line").height
+    42.0
+    """
+    wide = max(panel.width, width_of(words, _CAPTION + 1))
+    above = line(words, wide / 2, 11, font(_CAPTION + 1, SANS, opacity=0.8))
+    return Panel(wide, panel.height + 40.0, f"{above}\n{panel.at((wide - panel.width) / 2, 20.0)}")
+
+
 def sum_panel(terms: Iterable[tuple[str, Drawable]], most: float = 900.0) -> Panel:
     """A formal sum: each term is a coefficient before a diagram."""
     body, width, height = sum_group(terms, 0, 0, most)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from tannaka.diagrams.diagram import Diagram, check_composable
-from tannaka.diagrams.morphism import Morphism
+from tannaka.diagrams.morphism import MAX_DRAWN, Morphism
 from tannaka.diagrams.partition import connected
+from tannaka.diagrams.pictures.bundle import mimebundle, picture_formats
 from tannaka.diagrams.pictures.markup import COLOURS, KIND_ROOM, LEG, SCALE, diagram_group
 from tannaka.diagrams.pictures.picture import Picture, picture
 from tannaka.diagrams.pictures.sums import sum_group
@@ -65,7 +66,7 @@ class CompositionSteps(Generic[D]):
         f, g = picture(self.first), picture(self.second)
         h = picture(single[0]) if single else None
         # The middle rows lie on each other, wherever they are in their pictures.
-        places = (_middle(g, self.second.top, self.second.bottom), _middle(f, 0, self.first.top))
+        places = (middle(g, self.second.top, self.second.bottom), middle(f, 0, self.first.top))
         left = max(places)
         wide = left + max(g.width - places[0], f.width - places[1])
         spare = max(h.width - wide, 0.0) if h else 0.0
@@ -74,7 +75,7 @@ class CompositionSteps(Generic[D]):
         high = (f.height + g.height) * SCALE
         edge = _PAD + 2 * (wide + _GAP)
         terms = [] if single else self.result.written()
-        body, right, tall = sum_group(terms, edge, 0.0, _LINE, self._strokes)
+        body, right, tall = sum_group(terms, edge, 0.0, _LINE, self.strokes)
         numbers = KIND_ROOM if self.first.sketch().kinds or self.second.sketch().kinds else 0.0
         lift, top = _LIFT + numbers, _TOP + 2 * numbers
         top += 0.0 if single else max(tall - high, 0.0) / 2
@@ -92,8 +93,8 @@ class CompositionSteps(Generic[D]):
                         x + left - places[part] * SCALE,
                         heights[part],
                         labels=not column,
-                        colours=self._colours(part),
-                        marked=self._marked(part),
+                        colours=self.colours(part),
+                        marked=self.marked(part),
                     )
                 )
             sign = "=" if column else "→"
@@ -101,10 +102,10 @@ class CompositionSteps(Generic[D]):
         if single and h:
             drawn.append(svg_text(self._result(), edge + wide / 2, _PAD + 10))
             x, y = edge + (wide - h.width * SCALE) / 2, centre - h.height * SCALE / 2
-            drawn.append(diagram_group(single[0], x, y, colours=self._strokes(single[0])))
+            drawn.append(diagram_group(single[0], x, y, colours=self.strokes(single[0])))
             right, tall = edge + wide, high
         else:
-            body, right, tall = sum_group(terms, edge, centre - tall / 2, _LINE, self._strokes)
+            body, right, tall = sum_group(terms, edge, centre - tall / 2, _LINE, self.strokes)
             name = self._result()
             right = max(right, edge + 7.0 * len(name))
             drawn += [svg_text(name, (edge + right) / 2, _PAD + 10), body]
@@ -112,8 +113,13 @@ class CompositionSteps(Generic[D]):
             right + _PAD, max(high, tall) + _TOP + 36 + 3 * numbers, "\n".join(drawn), self._title()
         )
 
-    def _repr_mimebundle_(self, **_: object) -> Mapping[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": self.text()}
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        vertices = self.first.top + self.first.bottom + self.second.top + self.second.bottom
+        drawn = vertices * max(len(self.result.diagrams()), 1) <= MAX_DRAWN
+        formats = picture_formats(self.text, self.svg if drawn else None)
+        return mimebundle(formats, include, exclude)
 
     def _single(self) -> tuple[Any, str] | None:
         """The composite and its factor in words, where the product is one diagram.
@@ -168,7 +174,8 @@ class CompositionSteps(Generic[D]):
                 return True
         return False
 
-    def _marked(self, part: int) -> list[int]:
+    def marked(self, part: int) -> list[int]:
+        """The vertices of the second diagram (0) or the first (1) whose components are closed."""
         closed = filter(self.is_closed, range(len(self.components)))
         return [v for component in closed for v in self.components[component][part]]
 
@@ -178,12 +185,12 @@ class CompositionSteps(Generic[D]):
             return LEG
         return COLOURS[component % len(COLOURS)]
 
-    def _colours(self, part: int) -> list[str]:
+    def colours(self, part: int) -> list[str]:
         """The colours of the blocks and the nodes of the second diagram (0) or the first (1)."""
         of = {v: i for i, both in enumerate(self.components) for v in both[part]}
         return _painted((self.second, self.first)[part], {v: self._shade(i) for v, i in of.items()})
 
-    def _strokes(self, outcome: Diagram) -> list[str]:
+    def strokes(self, outcome: Diagram) -> list[str]:
         """The same for a diagram of the result; what determinants have joined has new colours."""
         of = {v: i for i in range(len(self.components)) for v in self._outer(i)}
         strokes = _painted(outcome, {v: self._shade(i) for v, i in of.items()})
@@ -234,7 +241,7 @@ def _painted(diagram: Diagram, shades: Mapping[int, str]) -> list[str]:
     return [*blocks, *(shades[node[0]] if node else LEG for node in sketch.nodes)]
 
 
-def _middle(shape: Picture, first: int, count: int) -> float:
+def middle(shape: Picture, first: int, count: int) -> float:
     """Where the middle of a row is, in units from the left edge."""
     if not count:
         return shape.width / 2

@@ -9,15 +9,23 @@ from __future__ import annotations
 import operator
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
+from itertools import islice
 from typing import Any, Generic, TypeVar, overload
 
 from tannaka.diagrams.counts import readable
 from tannaka.diagrams.diagram import Diagram, length
 from tannaka.diagrams.errors import SizeError
+from tannaka.diagrams.pictures.bundle import mimebundle, picture_formats
+from tannaka.diagrams.pictures.panels import panels_svg
+from tannaka.diagrams.pictures.svg import gallery_svg
 
 D = TypeVar("D", bound=Diagram)
+SHOWN = 60
+"""How many diagrams a notebook shows."""
+LONGEST = 40
+"""Most vertices of diagrams that a notebook shows."""
 MAX_SLICE = 1_000_000
 """Most diagrams that one slice may list."""
 
@@ -115,6 +123,29 @@ class Enumeration(ABC, Generic[D]):
                 wanted = "rng is a random.Random or a seed, an integer"
                 raise TypeError(f"{wanted}, got {rng!r}") from None
         return self._draw(rng)
+
+    def svg(self) -> str:
+        """The first diagrams, at most sixty, as one self-contained SVG picture.
+
+        >>> from tannaka.diagrams.enumerate import brauer_diagrams
+        >>> brauer_diagrams(2, 2).svg().count("<circle")
+        12
+        """
+        shown = list(islice(iter(self), SHOWN + 1))
+        title = repr(self).strip("<>")
+        if len(shown) > SHOWN:
+            shown, title = shown[:SHOWN], f"{title}; the first {SHOWN}"
+        portraits = [diagram.portrait() for diagram in shown]
+        panels = [panel for panel in portraits if panel]
+        if panels:
+            return panels_svg(panels, list(map(str, shown)), title=title)
+        return gallery_svg(shown, title=title)
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, str]:
+        formats = picture_formats(self.__repr__, self.svg if self.size <= LONGEST else None)
+        return mimebundle(formats, include, exclude)
 
     def __repr__(self) -> str:
         try:

@@ -33,8 +33,8 @@ Names and arguments complete themselves in the shell; for bash, zsh or fish:
 def main(ctx: click.Context) -> None:
     """Name a symmetry group, get its equivariant linear layers.
 
-    GROUP is a name such as "S(5)", or S5 without quotes: S(n), A(n), O(n), SO(n), Sp(n), products
-    such as "S(5) x O(3)" or S5xO3, and "S()" for all S(n) at once. K and L are the orders of input
+    GROUP is a name such as "S(5)", or S5 without quotes: S(n), A(n), H(n), O(n), SO(n), Sp(n),
+    products such as "S(5) x O(3)" or S5xO3, and "S()" for all S(n) at once. K and L are the orders of input
     and output, how many axes a tensor has. For a product they are words, the type of each axis: 0,1
     has one axis of each of two factors, "0," one axis, "," none.
 
@@ -58,6 +58,7 @@ for command in (
     layers.generate,
     layers.explain,
     checking.verify,
+    checking.certify,
     benchmarks.bench,
     diagnosis.doctor,
 ):

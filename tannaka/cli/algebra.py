@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tannaka.cli.arguments import GroupName, axes, force_option, json_option, path_type
+from tannaka.cli.arguments import GroupName, axes, force_option, json_option, picture_type
 from tannaka.cli.files import write_file
 from tannaka.cli.output import document
 
@@ -47,6 +47,7 @@ def _operand(name: str, group: Group, text: str) -> Morphism:
 
 
 def _source(text: str) -> str:
+    """What an argument stands for."""
     if text == "-":
         return sys.stdin.read()
     return Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
@@ -56,7 +57,10 @@ def _read(group: Group, text: str) -> Morphism:
     from tannaka.diagrams.reading import read_sum, sum_from_json
 
     if text.startswith("{"):
-        found = sum_from_json(json.loads(text))
+        found = sum_from_json(_parsed(text))
+        # A sum of nothing has no diagram that would be of the group.
+        group.word("the input", found.dom)
+        group.word("the output", found.cod)
     else:
         parts = re.fullmatch(r"([^>:]*)->([^>:]*):(.*)", text, re.DOTALL)
         if parts is None:
@@ -67,6 +71,13 @@ def _read(group: Group, text: str) -> Morphism:
     for diagram in found.diagrams():
         group.check(diagram)
     return found
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("this JSON is nested too deeply") from None
 
 
 def _reader(group: Group, dom: Any, cod: Any) -> Callable[[str], Diagram]:
@@ -122,7 +133,7 @@ def _answer(group: Group, formal: Morphism, reduced: Morphism | None) -> dict[st
 @click.argument("g")
 @click.option("--steps", is_flag=True, help="Show how the two are glued, and what closes.")
 @json_option
-@click.option("--svg", type=path_type, help="Draw the result, or the steps, into this file.")
+@click.option("--svg", type=picture_type, help="Draw the result, or the steps, into this file.")
 @force_option
 def compose(
     group: Group, f: str, g: str, steps: bool, as_json: bool, svg: Path | None, force: bool
@@ -138,6 +149,8 @@ def compose(
       tannaka compose SO3 "2->1: [0 1 2]" "1->2: [0 1 2]" --steps
       tannaka compose S5 "2->2: #3" "2->2: #7" --svg product.svg
     """
+    if f == g == "-":
+        raise click.UsageError("one of F and G comes from standard input, not both")
     if steps and as_json:
         raise click.UsageError("choose one of --steps and --json")
     first, second = _operand("F", group, f), _operand("G", group, g)
@@ -180,7 +193,7 @@ def _glued(steps: CompositionSteps[Any]) -> list[str]:
 @click.argument("group", type=GroupName())
 @click.argument("f")
 @json_option
-@click.option("--svg", type=path_type, help="Draw the result into this file.")
+@click.option("--svg", type=picture_type, help="Draw the result into this file.")
 @force_option
 def simplify(group: Group, f: str, as_json: bool, svg: Path | None, force: bool) -> None:
     """Write a diagram or a sum F in the basis of its Hom space.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -20,6 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 MEANINGS = {
     "A": "alternating group: even permutations of n points",
+    "H": "hyperoctahedral group: permutations of n points, and changes of sign",
     "O": "orthogonal group: rotations and reflections of R^n",
     "S": "symmetric group: permutations of n points",
     "SO": "special orthogonal group: rotations of R^n",
@@ -77,6 +79,31 @@ class Order(ParamType):
             return axes(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Output(ParamType):
+    """Where to write; "-" is standard output for commands that say so."""
+
+    name = "path"
+
+    def __init__(self, *, streams: bool = True) -> None:
+        self.streams = streams
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The path; fails for what is the name of no file."""
+        if not value:
+            self.fail("a path is empty", param, ctx)
+        if self.streams and value.endswith(("/", os.sep)):
+            self.fail(f"{value!r} is a folder", param, ctx)
+        if value == "-" and not self.streams:
+            self.fail("'-' is no file, and here not standard output: name one", param, ctx)
+        return Path(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The shell knows files."""
+        return [CompletionItem(incomplete, type="file")]
 
 
 def axes(text: str) -> int | tuple[int, ...] | tuple[str, ...]:
@@ -142,4 +169,5 @@ def written(order: Any) -> Any:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 force_option = click.option("--force", is_flag=True, help="Overwrite files that exist.")
-path_type = click.Path(path_type=Path)
+path_type = Output()
+picture_type = Output(streams=False)

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from tannaka.cli.arguments import GroupName, Order, path_type
+from tannaka.cli.arguments import GroupName, Order, path_type, picture_type
 from tannaka.cli.conduct import AnswerNo
 from tannaka.cli.output import Progress, progress
 
@@ -34,7 +34,7 @@ from tannaka.cli.output import Progress, progress
 @click.option(
     "--json", "json_file", type=path_type, help="Write all figures here; - prints them alone."
 )
-@click.option("--markdown", type=path_type, help="Write the tables as a page here.")
+@click.option("--markdown", type=picture_type, help="Write the tables as a page here.")
 @click.option("--force", is_flag=True, help="Overwrite these files if they exist.")
 @click.option("--diagrams", is_flag=True, help="Time diagrams against other packages, not layers.")
 @click.option("--hom", is_flag=True, help="Time Hom spaces against linear algebra, not layers.")
@@ -108,7 +108,7 @@ def bench(
                 _bench_graphs(each, batch, tell)
             return
         from tannaka.codegen.files import check_writable
-        from tannaka.codegen.standings import Case
+        from tannaka.codegen.timing.standings import Case
         from tannaka.diagrams.errors import needing
 
         # What was measured for minutes must not be lost.
@@ -122,13 +122,13 @@ def bench(
         # The profiler, which counts memory, would tell when it starts and stops.
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")
         with needing("tannaka bench"):
-            from tannaka.codegen import bench as timing
+            from tannaka.codegen.timing import bench as timing
         if lowerings:
             with needing("tannaka bench --lowerings"):
                 import_module("scipy")
         extent: Any = "quick" if quick else "full" if full else "standard"
         if lowerings:
-            from tannaka.codegen import calibration
+            from tannaka.codegen.timing import calibration
 
             cases = calibration.grid(quick=quick)
         elif not named:
@@ -210,8 +210,8 @@ def _command() -> str:
 def _bench_layers(
     cases: list[Any], machine: list[str], seconds: float, memory: int, named: bool, out: Output
 ) -> None:
-    from tannaka.codegen import aims, reports, standings
-    from tannaka.codegen import bench as timing
+    from tannaka.codegen.timing import aims, reports, standings
+    from tannaka.codegen.timing import bench as timing
 
     out.say("\n".join(machine))
     results = []
@@ -241,8 +241,8 @@ def _bench_layers(
 
 
 def _bench_lowerings(cases: list[Any], machine: list[str], seconds: float, out: Output) -> None:
-    from tannaka.codegen import bench as timing
-    from tannaka.codegen import bench_lowerings, calibration_report
+    from tannaka.codegen.timing import bench as timing
+    from tannaka.codegen.timing import bench_lowerings, calibration_report
 
     out.say("\n".join(machine))
     timings = []
@@ -266,7 +266,8 @@ def _bench_gpu(named: Any, quick: bool, out: Output) -> None:
         import torch
 
         import_module("triton")
-        from tannaka.codegen import bench_gpu, triton_ops
+        from tannaka.codegen.runtime import triton_ops
+        from tannaka.codegen.timing import bench_gpu
     cases = [bench_gpu.Case(*named)] if named else bench_gpu.grid()
     cases = cases[4:5] if quick else cases
     pairs = [(case, precision) for case in cases for precision in bench_gpu.PRECISIONS]
@@ -321,9 +322,9 @@ def _bench_graphs(seconds: float, batch: int, tell: Progress) -> None:
         tell(f"timing: {task.title}")
         _say(tell, ["", *timing.report(task, rates.bench(task, seconds=seconds))])
     with needing("timing layers"):
-        from tannaka.codegen import bench as layers
-        from tannaka.codegen import reports
-        from tannaka.codegen.standings import Case
+        from tannaka.codegen.timing import bench as layers
+        from tannaka.codegen.timing import reports
+        from tannaka.codegen.timing.standings import Case
 
     click.echo("\n".join(["", *layers.machine(layers.keep_memory())]))
     hosts = timing.hosts()

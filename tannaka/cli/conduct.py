@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -80,6 +81,7 @@ class Commands(click.Group):
         run: Any = super().main
         if not standalone_mode:
             return run(*args, standalone_mode=False, **options)
+        _open_streams()
         try:
             with _signals():
                 code = run(*args, standalone_mode=False, **options)
@@ -109,7 +111,13 @@ def _end(error: BaseException) -> NoReturn:
 
 def _verdict(error: BaseException) -> tuple[int, str]:
     """The exit code and the line for an error."""
-    from tannaka.diagrams.errors import BackendError, EquivarianceError, PlanError, TannakaError
+    from tannaka.diagrams.errors import (
+        BackendError,
+        CertificateError,
+        EquivarianceError,
+        PlanError,
+        TannakaError,
+    )
 
     match error:
         case _ClosedError():
@@ -123,7 +131,7 @@ def _verdict(error: BaseException) -> tuple[int, str]:
             return WRONG, f"{_one_line(error.format_message()).rstrip('.')}; see {path} --help"
         case click.ClickException():
             return error.exit_code, _one_line(error.format_message())
-        case EquivarianceError():
+        case EquivarianceError() | CertificateError():
             return NO, _one_line(str(error))
         case PlanError():
             pass
@@ -138,7 +146,7 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         case OSError():
             return UNABLE, f"{error.filename or 'output'}: {error.strerror or error}"
         case TannakaError() | ValueError() | TypeError():
-            return WRONG, _one_line(str(error))
+            return WRONG, _one_line(str(error)) or type(error).__name__
         case MemoryError():
             return UNABLE, "there is not enough memory for this"
     why = f"{type(error).__name__}: {error}".strip(": ")
@@ -147,6 +155,21 @@ def _verdict(error: BaseException) -> tuple[int, str]:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _open_streams() -> None:
+    """Put something in the place of standard streams that the caller has closed.
+
+    Nothing is read there and what is said is lost; but what is asked for, on standard output, is an
+    error.
+    """
+    nothing = Path(os.devnull)
+    if sys.stdin is None:
+        sys.stdin = nothing.open(encoding="utf-8")
+    if sys.stdout is None:
+        sys.stdout = nothing.open(encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = nothing.open("w", encoding="utf-8")
 
 
 @contextmanager

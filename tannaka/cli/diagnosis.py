@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -149,7 +150,9 @@ def _file(name: str) -> str:
             [sys.executable, str(path)], cwd=folder, capture_output=True, text=True, timeout=300
         )
     last = (done.stderr or done.stdout).strip().split("\n")[-1]
-    if done.returncode and last.startswith(("ModuleNotFoundError", "ImportError")):
+    # The file says itself where it needs what is not here.
+    unable = r"ModuleNotFoundError|ImportError|(\w+\.)*BackendError|no GPU"
+    if done.returncode and re.match(f"({unable}): ", last):
         raise RuntimeError(last)
     return last if done.returncode else ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,8 @@ from tannaka.cli.output import document, number, progress, shown, space, table
 
 if TYPE_CHECKING:
     from tannaka.category.hom import Hom
-    from tannaka.codegen.choose import Lowering, Option
     from tannaka.codegen.generate import GeneratedCode
+    from tannaka.codegen.lowering.choose import Lowering, Option
     from tannaka.codegen.models import GeneratedNetwork
 
 LOWERINGS = ("auto", "factored", "dense", "isotypic")
@@ -133,7 +134,8 @@ def generate(
         raise click.UsageError("name GROUP K L, or give --network FILE")
     data["sha256"] = hashlib.sha256(code.source.encode()).hexdigest()
     if output is not None and to_file:
-        said = f"wrote {code.name} to {output}; check it with: python {output}"
+        run = shlex.join(["python", str(output)])
+        said = f"wrote {code.name} to {output}; check it with: {run}"
         write_file(output, code.source, force=force, said=said)
     if as_json:
         document(data | ({"file": str(output)} if to_file else {"source": code.source}))
@@ -226,8 +228,8 @@ def explain(
       tannaka explain O3 3 3 --channels 64 64 --no-bias --batch 256
       tannaka explain "S()" 2 2 --channels 8 8 --n 100
     """
-    from tannaka.codegen.choose import lowered
-    from tannaka.codegen.lower import task
+    from tannaka.codegen.lowering.choose import lowered
+    from tannaka.codegen.lowering.lower import task
 
     with progress() as tell:
         tell(f"planning the layer of {hom}")
@@ -250,9 +252,9 @@ def _account(
     n: int | None,
 ) -> dict[str, Any]:
     """What there is to say of a layer, as data."""
-    from tannaka.codegen.choose import options as ways
     from tannaka.codegen.explain import explanation
-    from tannaka.codegen.lower import task
+    from tannaka.codegen.lowering.choose import options as ways
+    from tannaka.codegen.lowering.lower import task
 
     wanted = {name: options[name] for name in ("bias", "reduce") if name in options}
     asked = task(hom, in_channels, out_channels, **wanted)

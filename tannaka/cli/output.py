@@ -19,8 +19,22 @@ if TYPE_CHECKING:
 
 def document(data: Any) -> None:
     """Print data as one JSON document: in lines for a reader, in one line for a program."""
-    indent = 2 if sys.stdout.isatty() else None
-    click.echo(json.dumps(data, ensure_ascii=False, indent=indent, allow_nan=False))
+    click.echo(data_text(data, indent=2 if sys.stdout.isatty() else None))
+
+
+def data_text(data: Any, indent: int | None = None) -> str:
+    """Data as JSON, with escapes where the encoding of standard output has not all characters.
+
+    >>> data_text({"formula": "y[] += x[]"})
+    '{"formula": "y[] += x[]"}'
+    """
+    text = json.dumps(data, ensure_ascii=False, indent=indent, allow_nan=False)
+    try:
+        # Names of files may hold bytes that are no characters.
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(data, indent=indent, allow_nan=False)
+    return text
 
 
 def space(hom: Hom) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tannaka.cli.arguments import force_option, hom_arguments, json_option, path_type
+from tannaka.cli.arguments import force_option, hom_arguments, json_option, picture_type
 from tannaka.cli.files import write_file, write_folder
-from tannaka.cli.output import document, number, progress, shown, space, table
+from tannaka.cli.output import data_text, document, number, progress, shown, space, table
 
 if TYPE_CHECKING:
     from tannaka.category.hom import Hom
@@ -49,8 +48,10 @@ def dim(hom: Hom, as_json: bool) -> None:
 @click.command()
 @hom_arguments
 @click.option("--orbit", is_flag=True, help="The orbit basis, of a group of permutations.")
-@click.option("--svg", type=path_type, help="Write one picture, FILE.svg, or a picture each: DIR.")
-@click.option("--html", type=path_type, help="Write a page that works offline into this file.")
+@click.option(
+    "--svg", type=picture_type, help="Write one picture, FILE.svg, or a picture each: DIR."
+)
+@click.option("--html", type=picture_type, help="Write a page that works offline into this file.")
 @click.option("--tikz", is_flag=True, help="Print a tikzpicture for each.")
 @click.option("--latex", is_flag=True, help="Print a LaTeX document that draws them in TikZ.")
 @json_option
@@ -132,15 +133,13 @@ def _check_number(hom: Hom, limit: int | None, most: int, where: str, wanted: bo
 
 def _facts(hom: Hom, diagram: Any) -> dict[str, Any]:
     """What a diagram does, and what applying it alone costs, as numbers or formulas in n."""
-    from tannaka.codegen.lower import lower_diagrams
-    from tannaka.codegen.notation import formula
+    from tannaka.codegen.facts import facts
 
-    plan = lower_diagrams(
-        [diagram], None, 1, 1, dom=hom.k, cod=hom.l, group=hom.group, reduce="sum"
-    )
-    cost = plan.cost(n=hom.group.n, batch=1)
-    does = formula(diagram, "sum", "", hom.group)
-    return {"formula": does, "flops": number(cost.flops), "bytes": number(cost.bytes)}
+    known = facts(hom, diagram)
+    if known is None:
+        return {}
+    costs = {"flops": number(known.flops), "bytes": number(known.bytes)}
+    return {"formula": known.formula} | costs
 
 
 def _print_table(
@@ -154,9 +153,9 @@ def _print_table(
             rows.append((str(row), str(element), "", "", "", ""))
             continue
         facts = _facts(hom, element)
-        costs = shown(facts["flops"]), shown(facts["bytes"])
+        costs = tuple(shown(facts[name]) if facts else "" for name in ("flops", "bytes"))
         picture = element.text() if pictures else ""
-        rows.append((str(row), str(element), picture, facts["formula"], *costs))
+        rows.append((str(row), str(element), picture, facts.get("formula", ""), *costs))
     click.echo(hom)
     if rows:
         heads = (
@@ -176,13 +175,13 @@ def _print_json(hom: Hom, elements: Iterable[Any], limit: int | None, orbit: boo
     """Print the basis as one JSON document, element by element: it may be larger than memory."""
     from tannaka.diagrams.reading import sum_to_json
 
-    head = json.dumps(space(hom) | {"kind": "orbit" if orbit else "diagram"}, ensure_ascii=False)
+    head = data_text(space(hom) | {"kind": "orbit" if orbit else "diagram"})
     click.echo(f'{head[:-1]}, "basis": [', nl=False)
     with progress() as tell:
         for row, element in enumerate(islice(iter(elements), limit)):
             data = {"number": row, "text": str(element)}
             data |= sum_to_json(element) if orbit else element.to_json() | _facts(hom, element)
-            click.echo(f"{', ' if row else ''}{json.dumps(data, ensure_ascii=False)}", nl=False)
+            click.echo(f"{', ' if row else ''}{data_text(data)}", nl=False)
             if row % 1000 == 999:
                 tell(f"listed {row + 1:,}")
     click.echo("]}")
@@ -218,6 +217,7 @@ def _write_each(hom: Hom, path: Path, limit: int | None, force: bool) -> None:
 
 
 def _page(hom: Hom, limit: int | None) -> Iterator[str]:
+    from tannaka.category.gallery import about, thumbnail
     from tannaka.diagrams.pictures.page import Card, gallery_page
 
     total = min(hom.dimension, limit or hom.dimension)
@@ -228,9 +228,12 @@ def _page(hom: Hom, limit: int | None) -> Iterator[str]:
                 if row % 100 == 0:
                     tell(f"drawing {row:,} of {total:,}")
                 facts = _facts(hom, diagram)
-                cost = f"{shown(facts['flops'])} flops, {shown(facts['bytes'])} bytes"
-                yield Card(diagram.svg(), str(diagram), facts["formula"], cost)
+                cost = (
+                    f"{shown(facts['flops'])} flops, {shown(facts['bytes'])} bytes" if facts else ""
+                )
+                matrix = thumbnail(hom, diagram)
+                yield Card(diagram.svg(), str(diagram), facts.get("formula", ""), cost, matrix)
             tell.clear()
 
         note = "" if total == hom.dimension else f", the first {total:,}"
-        yield from gallery_page(f"{hom}{note}", cards(), total)
+        yield from gallery_page(f"{hom}{note}", cards(), total, about(hom))

@@ -2,7 +2,7 @@
 
 Input (*batch, 3, 3, 1), output (*batch, 3, 8): channels last. The output is the sum over the
 DIAGRAMS below of the matrix of the diagram applied to the input, its channels multiplied by the
-row of the weight with the same number. The 1 diagram are a basis of Hom(SO(3), 2, 1): every linear
+row of the weight with the same number. The 1 diagram is a basis of Hom(SO(3), 2, 1): every linear
 map that commutes with the group is such a sum, in exactly one way.
 
 SO3Linear2To1() needs no arguments. Its parameters have the layout of tannaka's own layer for
@@ -74,8 +74,8 @@ class SO3Linear2To1:
     """Linear layer that commutes with SO(3), from order 2 to 1.
 
     Parameters: weight of shape (1, 8, 1).
-    They start with a bias of 0, and a weight from ``rng`` that preserves variance on average for
-    independent unit inputs.
+    It starts with a weight from ``rng`` that preserves variance on average for independent unit
+    inputs.
     """
 
     group = "SO(3)"

@@ -1,4 +1,4 @@
-from tannaka.codegen.triton_ops import Sizes, registered
+from tannaka.codegen.runtime.triton_ops import Sizes, registered
 
 import math
 import os
@@ -485,7 +485,7 @@ def gradients(
     w1 = summed_in(x, 1, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
-            parts * triton.cdiv(g.shape[-1], tile["OUT"]) * triton.cdiv(x.shape[-1], tile["IN"]),
+            parts * triton.cdiv(w1.shape[-2], tile["OUT"]) * triton.cdiv(w1.shape[-1], tile["IN"]),
         )
     ](
         w1[0],
@@ -622,7 +622,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
     w1 = summed_in(x, 1, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
-            parts * triton.cdiv(g.shape[-1], tile["OUT"]) * triton.cdiv(x.shape[-1], tile["IN"]),
+            parts * triton.cdiv(w1.shape[-2], tile["OUT"]) * triton.cdiv(w1.shape[-1], tile["IN"]),
         )
     ](
         w1[0],
@@ -646,7 +646,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: tuple[int, ...]) -> tuple[Tensor, T
 
 
 KERNELS = registered(
-    "3ddf46b74e4fadfa",
+    "ffe0c61cdb902c78",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 1), (1, 0), 2, 0),
 )

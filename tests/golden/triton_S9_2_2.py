@@ -1,4 +1,4 @@
-from tannaka.codegen.triton_ops import Sizes, registered
+from tannaka.codegen.runtime.triton_ops import Sizes, registered
 
 import math
 import os
@@ -718,7 +718,7 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     w2 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
-            parts * triton.cdiv(g.shape[-1], tile["OUT"]) * triton.cdiv(x.shape[-1], tile["IN"]),
+            parts * triton.cdiv(w2.shape[-2], tile["OUT"]) * triton.cdiv(w2.shape[-1], tile["IN"]),
         )
     ](
         w2[0],
@@ -946,7 +946,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     w2 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
-            parts * triton.cdiv(g.shape[-1], tile["OUT"]) * triton.cdiv(x.shape[-1], tile["IN"]),
+            parts * triton.cdiv(w2.shape[-2], tile["OUT"]) * triton.cdiv(w2.shape[-1], tile["IN"]),
         )
     ](
         w2[0],
@@ -970,7 +970,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "eb96041056573aa1",
+    "398479a65fa71a8c",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 15, 2),
 )

@@ -1,4 +1,4 @@
-from tannaka.codegen.triton_ops import Sizes, registered
+from tannaka.codegen.runtime.triton_ops import Sizes, registered
 
 import math
 import os
@@ -571,7 +571,7 @@ def gradients(x: Tensor, weight: Tensor, g: Tensor, n: int) -> tuple[Tensor, Ten
     w1 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
-            parts * triton.cdiv(g.shape[-1], tile["OUT"]) * triton.cdiv(x.shape[-1], tile["IN"]),
+            parts * triton.cdiv(w1.shape[-2], tile["OUT"]) * triton.cdiv(w1.shape[-1], tile["IN"]),
         )
     ](
         w1[0],
@@ -709,7 +709,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
     w1 = summed_in(x, 2, parts, g.shape[-1], x.shape[-1])
     wrap_triton(outer_0)[
         lambda tile: (
-            parts * triton.cdiv(g.shape[-1], tile["OUT"]) * triton.cdiv(x.shape[-1], tile["IN"]),
+            parts * triton.cdiv(w1.shape[-2], tile["OUT"]) * triton.cdiv(w1.shape[-1], tile["IN"]),
         )
     ](
         w1[0],
@@ -734,7 +734,7 @@ def weight_gradient(x: Tensor, g: Tensor, n: int) -> tuple[Tensor, Tensor | None
 
 
 KERNELS = registered(
-    "4fa99c56fa19dc33",
+    "2d565e691ff3e768",
     (forward, gradients, input_gradient, weight_gradient),
     Sizes((0, 0), (0, 0), 3, 1),
 )

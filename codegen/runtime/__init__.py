@@ -1,0 +1,1 @@
+"""Running what backends write: compiled, called from PyTorch, differentiated."""
