@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ast
-import importlib.util
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -33,12 +33,7 @@ def heading(text: str) -> None:
 
 def load_layer(path: Path, name: str) -> type[Any]:
     """Import the file at ``path``, which need not lie on any search path, and take its class."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise SystemExit(f"FAILED: {path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    layer: type[Any] = getattr(module, name)
+    layer: type[Any] = runpy.run_path(str(path))[name]
     return layer
 
 

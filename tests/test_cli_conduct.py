@@ -213,11 +213,22 @@ def test_what_is_stopped_in_the_middle_leaves_no_half(
     assert list(tmp_path.iterdir()) == [] or sent == signal.SIGKILL
 
 
+# Python writes at its end what it could not write before, unless it is unbuffered.
+buffered = pytest.mark.parametrize("buffered", ["", "1"])
+
+
+@buffered
 @pytest.mark.parametrize("arguments", [("basis", "S8", "4", "4", "--json"), ("--help",)])
-def test_a_reader_that_leaves_ends_it_quietly(arguments: tuple[str, ...]) -> None:
+def test_a_reader_that_leaves_ends_it_quietly(arguments: tuple[str, ...], buffered: str) -> None:
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run([*COMMAND, *arguments], stdout=write, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": buffered},
+    )
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
 
@@ -260,13 +271,32 @@ def test_json_is_json_in_every_encoding(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [("dim", "S3", "1", "1"), ("generate", "S3", "1", "1"), ("-h",)]
 )
-def test_a_full_disk_behind_standard_output_is_said(arguments: tuple[str, ...]) -> None:
+@buffered
+def test_a_full_disk_behind_standard_output_is_said(
+    arguments: tuple[str, ...], buffered: str
+) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, text=True
+            [*COMMAND, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": buffered},
         )
     assert done.returncode == 3
     assert done.stderr == "Error: output: No space left on device\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@buffered
+@pytest.mark.parametrize(("arguments", "code"), [(("dim", "S3"), 2), (("dim", "S3", "1", "1"), 3)])
+def test_exit_codes_hold_where_nothing_can_be_written(
+    arguments: tuple[str, ...], code: int, buffered: str
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        env = os.environ | {"PYTHONUNBUFFERED": buffered}
+        done = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=full, env=env)
+    assert done.returncode == code
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,8 @@ class Commands(click.Group):
         try:
             with _signals():
                 code = run(*args, standalone_mode=False, **options)
-                sys.stdout.flush()
+                with _closed_pipes():
+                    sys.stdout.flush()
         except BaseException as error:
             _end(error)
         # Commands return None; leaving early, as --help does, returns a code.
@@ -95,6 +96,7 @@ class Commands(click.Group):
 def _end(error: BaseException) -> NoReturn:
     """Say in one line what has happened, and leave Python."""
     if isinstance(error, SystemExit):
+        _give_up_unwritten()
         raise error
     if os.environ.get("TANNAKA_TRACEBACK") and isinstance(error, Exception):
         raise error
@@ -106,7 +108,19 @@ def _end(error: BaseException) -> NoReturn:
             click.echo(words, err=True, color=False if os.environ.get("NO_COLOR") else None)
         except OSError:
             pass  # nobody reads the error stream either; the exit code still says it
+    _give_up_unwritten()
     sys.exit(code)
+
+
+def _give_up_unwritten() -> None:
+    """Forget what could not be written: Python would try again at its end, and change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def _verdict(error: BaseException) -> tuple[int, str]:
