@@ -178,5 +178,6 @@ def check_free(name: str, source: str) -> None:
     bound = {
         node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
-    if name in taken | bound or hasattr(builtins, name):
+    classes = [node.name for node in nodes if isinstance(node, ast.ClassDef)]
+    if name in taken | bound or hasattr(builtins, name) or classes.count(name) > 1:
         raise ValueError(f"the class name {name!r} has another meaning in the file; choose another")

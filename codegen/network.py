@@ -258,6 +258,20 @@ def word(order: Any) -> Word:
     return (0,) * order if isinstance(order, int) else tuple(order)
 
 
+def after(order: Any, first: Any, name: str = "first") -> Any:
+    """The order, or word, of the axes that follow the first ones; ``name`` says what those are.
+
+    Raises ValueError unless the first ones are that.
+
+    >>> after(3, 1), after((0, 1, 1), (0,))
+    (2, (1, 1))
+    """
+    ours = word(first)
+    if word(order)[: len(ours)] != ours:
+        raise ValueError(f"the axes of {name} are the first of order {order}, got {name}={first!r}")
+    return order - len(ours) if isinstance(order, int) else tuple(order)[len(ours) :]
+
+
 def sizes(n: Any) -> tuple[int, ...]:
     """The size of the axes of each type: n, or for a product a tuple of such.
 

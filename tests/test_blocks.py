@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import tannaka as tn
-from tannaka.codegen.models import ACTIVATIONS
+from tannaka.codegen.description import ACTIVATIONS
 from tannaka.codegen.modules.blocks import FUNCTIONS
 from tannaka.codegen.modules.bottlenecks import passing
 from tannaka.codegen.modules.commuting import (

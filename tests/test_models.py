@@ -13,14 +13,16 @@ import pytest
 import torch
 
 import tannaka as tn
-from tannaka.codegen.models import (
-    ACTIVATIONS,
-    GeneratedNetwork,
+from tannaka.codegen.description import (
+    Gate,
     Linear,
-    generate_network,
+    Model,
+    NormActivation,
     model,
     read_description,
 )
+from tannaka.codegen.models import GeneratedNetwork, generate_network
+from tannaka.codegen.modules.blocks import real_entries
 from tannaka.codegen.standalone.joined import renamed
 from tannaka.diagrams.errors import BackendError, DescriptionError
 from tannaka.nn import EquivariantLinear
@@ -36,6 +38,14 @@ def described(group: str, order: Any, channels: int, *layers: Any) -> dict[str, 
     return {"name": "Net", "group": group, "input": given, "layers": list(layers)}
 
 
+def norm(function: str, **options: Any) -> dict[str, Any]:
+    return {"norm_activation": {"function": function, **options}}
+
+
+def gate(function: str, **options: Any) -> dict[str, Any]:
+    return {"gate": {"function": function, **options}}
+
+
 NETWORKS = {
     "graphs": described(
         "S()", 2, 1, linear(2, 4), "relu", linear(2, 4), "relu", linear(0, 3), "silu", linear(0, 1)
@@ -49,26 +59,92 @@ NETWORKS = {
     "forms": described("Sp(4)", 2, 1, linear(2, 3), linear(2, 3), linear(0, 2), "elu"),
     "even": described("A(4)", 1, 1, linear(2, 2), "relu", linear(1, 2)),
     "cloud": described("S(3)*O(2)", [0, 1, 1], 1, linear([0, 1, 1], 2), linear([0, 0], 2), "relu"),
+    "lengths": described(
+        "O(3)",
+        1,
+        2,
+        linear(1, 4),
+        {"norm_activation": "sigmoid"},
+        linear(3, 2),
+        norm("tanh"),
+        linear(1, 1),
+    ),
+    "gates": described("SO(3)", 2, 2, gate("silu"), linear(2, 3), gate("sigmoid"), linear(1, 2)),
+    "symplectic": described("Sp(4)", 2, 1, linear(2, 3), {"gate": "tanh"}),
+    "signs": described("H(3)", 1, 1, linear(3, 2), "tanh", linear(1, 2), norm("relu", each=1)),
+    "molecules": described(
+        "S() * O(2)",
+        [0, 1, 1],
+        1,
+        linear([0, 1, 1], 4),
+        norm("silu", each=[0]),
+        linear([0, 0, 1, 1], 2),
+        norm("softplus", each=[0, 0]),
+        gate("sigmoid", scalars=[0]),
+        norm("tanh"),
+        linear([0, 1, 1], 2),
+        gate("gelu"),
+    ),
+    "edges": described(
+        "S()", 2, 1, norm("relu", each=1), linear(2, 2), "sigmoid", gate("tanh", scalars=1)
+    ),
+    "raw": described("S()", 1, 2, "sigmoid", gate("relu"), linear(1, 1), "softplus", gate("celu")),
     "one layer": described("S(5)", 2, 1, linear(2, 3)),
     "twins": described("S(5)", 2, 2, linear(2, 2), "relu", linear(2, 2), "relu", linear(2, 2)),
 }
+
+
+MASKED = ("graphs", "points", "molecules", "edges", "raw")
 
 
 def written(name: str, backend: str = "auto") -> GeneratedNetwork:
     return generate_network(NETWORKS[name], backend=backend)
 
 
-def run(path: Path) -> subprocess.CompletedProcess[str]:
+def run(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (path.parent / "tannaka.py").write_text("raise ImportError")
-    command = [sys.executable, str(path)]
+    command = [sys.executable, str(path), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=path.parent)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_networks_check_themselves_where_there_is_no_tannaka(name: str, tmp_path: Path) -> None:
-    done = run(written(name).save(tmp_path / "net.py"))
+EACH = """
+import contextlib, io, json, runpy, sys
+found = {}
+for path in sys.argv[1:]:
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            runpy.run_path(path, run_name="__main__")
+    except BaseException as error:
+        said.write(repr(error))
+    found[path] = said.getvalue()
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def self_checks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the files of all networks print, run one after the other by a Python without tannaka."""
+    folder = tmp_path_factory.mktemp("networks")
+    paths = [written(name).save(folder / f"{name}.py") for name in NETWORKS]
+    (folder / "every.py").write_text(EACH)
+    done = run(folder / "every.py", *(path.name for path in paths))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "the network commutes" in done.stdout
+    return {Path(path).stem: said for path, said in json.loads(done.stdout).items()}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_check_themselves_where_there_is_no_tannaka(
+    name: str, self_checks: dict[str, str]
+) -> None:
+    said = self_checks[name].splitlines()
+    ends = ["the network commutes with a random group element: relative error"]
+    if name in MASKED:
+        order = written(name).load().out_order
+        zeros = ["the network leaves 0 there: "] if order not in (0, ()) else []
+        ends = ["the network does not see padding: ", *zeros, *ends]
+    for line, start in zip(said[-len(ends) :], ends, strict=True):
+        assert line.startswith(start), self_checks[name]
 
 
 def test_networks_in_triton_kernels_check_themselves(tmp_path: Path) -> None:
@@ -77,53 +153,96 @@ def test_networks_in_triton_kernels_check_themselves(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_is_its_layers_one_after_the_other(name: str) -> None:
+def module(group: tn.Group, step: Any, order: Any, channels: int) -> Any:
+    """What tannaka has for a step that features of this order reach."""
+    if isinstance(step, Linear):
+        options: Any = {"bias": step.bias, "reduce": step.reduce, "backend": "einsum"}
+        return EquivariantLinear(
+            group, step.k, step.l, step.in_channels, step.out_channels, **options
+        )
+    if isinstance(step, NormActivation):
+        return tn.nn.NormActivation(group, order, channels, step.name, each=step.each)
+    if isinstance(step, Gate):
+        return tn.nn.Gate(group, order, channels, step.name, scalars=step.linear.l)
+    return tn.nn.Pointwise(group, order, channels, step.name)
+
+
+def blocks(described: Model, network: Any, x: Any, mask: Any = None) -> Any:
+    """The same by the modules of tannaka, with the weights of the network."""
+    linears = norms = 0
+    first = described.linears[0]
+    order, channels = first.k, first.in_channels
+    group = described.group
+
+    def loaded(step: Any, name: str) -> Any:
+        made = module(group, step, order, channels).double()
+        made.load_state_dict(getattr(network, name).state_dict())
+        return made
+
+    for step in described.steps:
+        if isinstance(step, Linear | Gate):
+            linears += 1
+            linear = step.linear if isinstance(step, Gate) else step
+            layer = loaded(linear, f"linear{linears}")
+            made = layer(x, mask=mask) if mask is not None else layer(x)
+            if isinstance(step, Gate):
+                made = module(group, step, order, channels)(x, made)
+            else:
+                order, channels = step.l, step.out_channels
+        elif isinstance(step, NormActivation):
+            norms += 1
+            made = loaded(step, f"norm{norms}")(x, mask)
+        else:
+            made = module(group, step, order, channels)(x)
+        x = made
+    return x
+
+
+def drawn(name: str) -> tuple[Model, Any, Any]:
+    """A network with random parameters, and inputs for it."""
     described = model(NETWORKS[name])
     network = written(name).load()(dtype=torch.float64)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter)
     first = described.linears[0]
-    word = first.k if isinstance(first.k, tuple) else (0,) * first.k
-    sizes = [
-        4 if n is None else n
-        for n in (described.group.n if isinstance(first.k, tuple) else [described.group.n])
-    ]
-    x = torch.randn(2, *(sizes[kind] for kind in word), first.in_channels, dtype=torch.float64)
-    y, number = x, 0
-    for step in described.steps:
-        if isinstance(step, Linear):
-            number += 1
-            layer = EquivariantLinear(
-                described.group,
-                step.k,
-                step.l,
-                step.in_channels,
-                step.out_channels,
-                bias=step.bias,
-                reduce=step.reduce,
-                dtype=torch.float64,
-                backend="einsum",
-            )
-            layer.load_state_dict(getattr(network, f"linear{number}").state_dict())
-            y = layer(y)
-        else:
-            y = eval(ACTIVATIONS[step.name].format("y"), {"torch": torch, "nn": torch.nn, "y": y})
-    torch.testing.assert_close(network(x), y)
+    typed = isinstance(first.k, tuple)
+    n: Any = described.group.n if typed else [described.group.n]
+    shape = [4 if n[kind] is None else n[kind] for kind in (first.k if typed else (0,) * first.k)]
+    return described, network, torch.randn(2, *shape, first.in_channels, dtype=torch.float64)
 
 
-def test_a_mask_hides_padding_in_all_layers() -> None:
-    for name in ("graphs", "points"):
-        network = written(name).load()(dtype=torch.float64)
-        order = network.in_order
-        x = torch.randn(2, *(5,) * order, network.in_channels, dtype=torch.float64)
-        mask = torch.tensor([[True] * 5, [True, True, True, False, False]])
-        y = network(x, mask)
-        few = x[(1, *(slice(3),) * order)]
-        wanted = network(few)
-        places = (1, *(slice(3),) * network.out_order)
-        torch.testing.assert_close(y[places], wanted)
-        torch.testing.assert_close(y[1].square().sum(), wanted.square().sum())  # zero elsewhere
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_is_its_modules_one_after_the_other(name: str) -> None:
+    described, network, x = drawn(name)
+    torch.testing.assert_close(network(x), blocks(described, network, x))
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_a_mask_hides_padding_in_all_layers(name: str) -> None:
+    described, network, x = drawn(name)
+    mask = torch.tensor([[True] * 4, [True, False, True, False]])
+    real = tn.nn.Features(described.group, network.in_order, network.in_channels)
+    padded = x.where(real_entries(mask, x, real), torch.nan).requires_grad_()
+    y = network(padded, mask)
+    out = tn.nn.Features(described.group, network.out_order, network.out_channels)
+    y.square().sum().backward()
+    # What is padded does not matter; outputs and gradients are 0 there.
+    assert not y.masked_select(~real_entries(mask, y, out)).any()
+    assert not padded.grad.masked_select(~real_entries(mask, x, real)).any()
+    places = mask[1].nonzero()[:, 0]
+
+    def taken(one: Any, order: Any) -> Any:
+        types = order if isinstance(order, tuple) else (0,) * order
+        for axis, kind in enumerate(types):
+            one = one.index_select(axis, places) if kind == 0 else one
+        return one
+
+    few = taken(x[1], network.in_order).requires_grad_()
+    wanted = network(few)
+    wanted.square().sum().backward()
+    torch.testing.assert_close(taken(y[1], network.out_order), wanted)
+    torch.testing.assert_close(taken(padded.grad[1], network.in_order), few.grad)
+    torch.testing.assert_close(network(x[0]), y[0])
 
 
 def test_spoiled_networks_fail(tmp_path: Path) -> None:
@@ -228,6 +347,20 @@ BAD: list[tuple[dict[str, Any], str]] = [
     (described("S(4)", 1, 1, linear(1, 1), {"pool": 2}), "layer 2: there is no 'pool'"),
     (described("S(4)", 1, 1, linear(1, 1), {"a": 1, "b": 2}), "layer 2 must be one of"),
     (described("O(3)", 1, 1, linear(1, 1), "relu"), "layer 2: relu .* does not commute: O"),
+    (described("Sp(4)", 1, 1, linear(1, 1), norm("relu")), "norm_.* Sp.* not keep .* take gate"),
+    (described("O(3)", 2, 1, linear(2, 1), norm("relu", each=1)), "O.* no lengths of their own"),
+    (described("S(4)", 1, 1, linear(1, 1), norm("relu", each=2)), "axes of each are the first of"),
+    (described("S(4)", 1, 1, linear(1, 1), norm("relu", each=[0])), "each must be written as"),
+    (described("S(4)", 1, 1, linear(1, 1), norm("relu", each=-1)), "layer 2: each: order must be"),
+    (described("S(4)", 1, 1, linear(1, 1), norm("cos")), "norm_activation must be one of celu"),
+    (described("S(4)", 1, 1, linear(1, 1), norm("relu", scalars=1)), "there is no 'scalars'"),
+    (described("S(4)", 1, 1, linear(1, 1), {"norm_activation": {}}), "must say function"),
+    (described("S(4)", 1, 1, linear(1, 1), {"norm_activation": 5}), "must be one of celu"),
+    (described("O(3)", 1, 1, linear(1, 1), gate("relu")), "of a gate: none but 0 makes scalars"),
+    (described("O(3)", 1, 1, linear(1, 1), gate("relu", scalars=1)), "gates of order 1 do not"),
+    (described("H(3)", 1, 1, linear(1, 1), gate("tanh", scalars=1)), "gates of order 1 do not"),
+    (described("S(4)", 1, 1, linear(1, 1), gate("relu", each=1)), "there is no 'each'"),
+    ({**NETWORKS["lengths"], "name": "NormActivation"}, "another meaning in the file"),
     (described("SO(3)", 1, 1, "tanh", linear(1, 1)), "layer 1: tanh .* does not commute: SO"),
     (described("Sp(4)", 2, 1, linear(2, 1), "silu"), "layer 2: silu .* does not commute: Sp"),
     (

@@ -18,15 +18,14 @@ from tannaka.category.groups import Group
 from tannaka.codegen.modules.cards import Made, network_formats
 from tannaka.codegen.modules.commuting import (
     ODD,
-    Action,
     no_constant,
+    no_norm,
     no_pointwise,
     without_norm,
-    worse,
 )
 from tannaka.codegen.modules.features import Features
 from tannaka.codegen.modules.masks import check_mask, masked_type, real_points
-from tannaka.codegen.network import sizes, word
+from tannaka.codegen.network import after, sizes, word
 from tannaka.diagrams.diagram import flag
 from tannaka.diagrams.errors import NotEquivariantError
 from tannaka.diagrams.pictures.bundle import mimebundle
@@ -49,6 +48,9 @@ FUNCTIONS: dict[str, Function] = {
 WITHOUT_POINTWISE = (
     "take tn.nn.Gate or tn.nn.NormActivation, a bilinear layer, or features of order 0"
 )
+
+
+WITHOUT_NORM = "take tn.nn.Gate, with scalars from a bilinear layer or a linear one to order 0"
 
 
 class Block(nn.Module):
@@ -399,7 +401,7 @@ class EquivariantNorm(Block):
         check_made(eps, dtype)
         flag("center", center)
         flag("bias", bias)
-        inside = _after(self.output, self.each)
+        inside = after(self.output.order, self.each.order)
         if center and not word(inside):
             raise ValueError(
                 f"center=True would leave nothing: of order {self.output.order} each entry is its own "
@@ -493,7 +495,7 @@ class Pool(Block):
         self.output = _first_axes(taken, each, "each")
         if how not in get_args(Pooling):
             raise ValueError(f"how must be 'mean', 'sum', 'max' or 'norm', got {how!r}")
-        inside = _after(taken, self.output)
+        inside = after(taken.order, self.output.order)
         if how == "norm":
             _require_norm("Pool with how='norm'", taken, self.output)
         elif no_constant(taken.group, inside):
@@ -556,31 +558,16 @@ def _first_axes(features: Features, order: Any, name: str) -> Features:
     """Features that have some of the first axes of others; none unless an order is given."""
     unit: Any = 0 if isinstance(features.order, int) else ()
     found = Features(features.group, unit if order is None else order, features.channels)
-    if word(found.order) != word(features.order)[: found.axes]:
-        raise ValueError(
-            f"the axes of {name} are the first of order {features.order}, got {name}={found.order!r}"
-        )
+    after(features.order, found.order, name)
     return found
-
-
-def _after(features: Features, each: Features) -> Any:
-    """The order of the axes after the first ones."""
-    order = features.order
-    return order - each.axes if isinstance(order, int) else order[each.axes :]
 
 
 def _require_norm(what: str, features: Features, each: Features) -> None:
     """Raise NotEquivariantError unless lengths are kept, for each index of the first axes."""
-    factor = without_norm(features.group, _after(features, each))
-    if factor is not None:
+    if reason := no_norm(features.group, features.order, each.order):
+        length = without_norm(features.group, after(features.order, each.order)) is not None
         raise NotEquivariantError(
-            f"{what}: {factor} does not keep the length of features of order {features.order}; take "
-            "tn.nn.Gate, with scalars from a bilinear layer or a linear one to order 0"
-        )
-    if found := worse(features.group, each.order, Action.SIGNED):
-        raise NotEquivariantError(
-            f"{what}: {found[0]} adds up {found[1]}, which have no lengths of their own; leave out "
-            f"each={each.order!r}"
+            f"{what}: {reason}; {WITHOUT_NORM if length else f'leave out each={each.order!r}'}"
         )
 
 

@@ -20,7 +20,7 @@ from tannaka.category.permutations import PermutationGroup
 from tannaka.category.product import Product
 from tannaka.category.symmetric import S
 from tannaka.category.symplectic import Sp
-from tannaka.codegen.network import word
+from tannaka.codegen.network import after, word
 
 
 class Action(IntEnum):
@@ -128,6 +128,23 @@ def no_pointwise(group: Group, order: Any, *, odd: bool) -> str | None:
         found
         and f"{found[0]} changes signs of {found[1]}, and only odd functions commute with that"
     )
+
+
+def no_norm(group: Group, order: Any, each: Any) -> str | None:
+    """Why features have no lengths, one for each index of their first axes; None where they have.
+
+    >>> print(no_norm(S(4) * O(3), (0, 1), (0,)))
+    None
+    >>> print(no_norm(Sp(4), 2, 0))
+    Sp(4) does not keep the length of features of order 2
+    >>> print(no_norm(O(3), 2, 1))
+    O(3) adds up entries of order 1, which have no lengths of their own
+    """
+    factor = without_norm(group, after(order, each))
+    if factor is not None:
+        return f"{factor} does not keep the length of features of order {order}"
+    found = worse(group, each, Action.SIGNED)
+    return found and f"{found[0]} adds up {found[1]}, which have no lengths of their own"
 
 
 def contains(larger: Group, smaller: Group) -> bool:

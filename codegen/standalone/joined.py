@@ -34,8 +34,14 @@ class Block:
         return renamed(self.text, {name: f"{name}\0" for name in names}) != self.text
 
 
-def join(files: Sequence[str], *, docstring: str, ending: Callable[[Sequence[Names]], str]) -> str:
-    """One file of several, with a docstring and an ending of its own.
+def join(
+    files: Sequence[str],
+    *,
+    docstring: str,
+    ending: Callable[[Sequence[Names]], str],
+    imports: Sequence[str] = (),
+) -> str:
+    """One file of several, with a docstring and an ending of its own, and what that imports.
 
     ``ending`` is given the new names of each file, where they have changed; ``check`` is its own.
     """
@@ -53,10 +59,10 @@ def join(files: Sequence[str], *, docstring: str, ending: Callable[[Sequence[Nam
             if new not in written:
                 written[new] = None
                 text.append(_fitted(renamed(block.text, names)))
-    imports = [line for file in files for line in _imports(file)]
+    imported = [*imports, *(line for file in files for line in _imports(file))]
     last = ending(every)
     body = "\n\n\n".join([*_spaced(text), last.strip("\n")])
-    return f'"""{docstring}\n"""\n\nfrom __future__ import annotations\n\n{merged(imports)}\n\n{body}\n'
+    return f'"""{docstring}\n"""\n\nfrom __future__ import annotations\n\n{merged(imported)}\n\n{body}\n'
 
 
 def _fitted(text: str) -> str:
@@ -70,7 +76,8 @@ def _fitted(text: str) -> str:
         pairs = zip(target.elts, node.value.elts, strict=True)
         return "\n".join(f"{ast.unparse(name)} = {ast.unparse(value)}" for name, value in pairs)
     name, _, value = text.partition(" = ")
-    return f"{name} = (\n    {value}\n)"
+    # Formatters leave a line that parentheses do not make short enough.
+    return f"{name} = (\n    {value}\n)" if len(value) + 4 <= WIDTH else text
 
 
 def _spaced(texts: Sequence[str]) -> Iterator[str]:

@@ -100,7 +100,9 @@ def generate(
     at all, and over one that is there only with --force.
 
     With --network FILE: a whole network, of linear layers with activations between them, which are
-    refused where they do not commute with the group. The file is TOML, JSON or YAML:
+    refused where they do not commute with the group; for rotations and the like there are
+    {norm_activation = "sigmoid"}, features times a function of their length, and {gate = "sigmoid"},
+    features times a function of scalars made of them. The file is TOML, JSON or YAML:
 
     \b
       name = "Triangles"
@@ -166,7 +168,8 @@ def _network(
     options: dict[str, Any],
 ) -> tuple[GeneratedNetwork, dict[str, Any]]:
     """The file of a network, and what --json says of it."""
-    from tannaka.codegen.models import generate_network, model, read_description
+    from tannaka.codegen.description import model, read_description
+    from tannaka.codegen.models import generate_network
 
     wrong = [
         *(["GROUP K L"] if hom is not None else []),
