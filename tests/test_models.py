@@ -89,6 +89,7 @@ NETWORKS = {
         "S()", 2, 1, norm("relu", each=1), linear(2, 2), "sigmoid", gate("tanh", scalars=1)
     ),
     "raw": described("S()", 1, 2, "sigmoid", gate("relu"), linear(1, 1), "softplus", gate("celu")),
+    "legs": described("SO(1)", 2, 1, linear(1, 1, reduce="sum"), norm("tanh"), linear(1, 1)),
     "one layer": described("S(5)", 2, 1, linear(2, 3)),
     "twins": described("S(5)", 2, 2, linear(2, 2), "relu", linear(2, 2), "relu", linear(2, 2)),
 }

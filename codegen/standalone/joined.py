@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from tannaka.codegen.inline import merged
-from tannaka.codegen.standalone.tables import WIDTH
+from tannaka.codegen.standalone.tables import WIDTH, Table
 
 Names = Mapping[str, str]
+ONE_ROW = re.compile(r"(\w+): tuple\[(.+), \.\.\.\] = \((.+),\)  # (.+)")
+"""A table of one row, as it stands on one line."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,11 @@ def join(
 
 def _fitted(text: str) -> str:
     """A constant on more lines, where a longer name has made its line too long."""
-    if len(text) <= WIDTH or "\n" in text or not _is_constant(text):
+    *before, line = text.split("\n")
+    if table := ONE_ROW.fullmatch(line) if len(line) > WIDTH else None:
+        name, kind, row, said = table.groups()
+        return "\n".join([*before, *Table(name, kind, (row,), (said,)).lines()])
+    if len(text) <= WIDTH or before or not _is_constant(text):
         return text
     (node,) = ast.parse(text).body
     assert isinstance(node, ast.Assign)
