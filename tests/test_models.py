@@ -94,6 +94,7 @@ NETWORKS = {
     "legs": described("SO(1)", 2, 1, linear(1, 1, reduce="sum"), norm("tanh"), linear(1, 1)),
     "flat": described("S(3)", 1, 1, *[linear(0, 1), "relu"] * 4),
     "dead": described("S()", 1, 1, gate("relu"), linear(2, 3), "relu", linear(0, 1), "relu"),
+    "long": {**described("O(3)", 1, 1, norm("tanh"), linear(1, 1)), "name": "N" * 53},
     "one layer": described("S(5)", 2, 1, linear(2, 3)),
     "twins": described("S(5)", 2, 2, linear(2, 2), "relu", linear(2, 2), "relu", linear(2, 2)),
 }

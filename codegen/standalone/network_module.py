@@ -18,6 +18,7 @@ from tannaka.codegen.description import (
 )
 from tannaka.codegen.network import after, word
 from tannaka.codegen.standalone.axes import Axes
+from tannaka.codegen.standalone.tables import WIDTH
 
 Names: TypeAlias = Mapping[str, str]
 """What the names in the file of a layer are in the file of all."""
@@ -106,7 +107,8 @@ ${checks}    torch.manual_seed(0)
                 break
         if not networks:
             raise SystemExit("FAILED: the network is 0")
-${padding}        got, want = outputs(${act_in}(g, x, ${in_order})), ${act_out}(g, outputs(x), ${out_order})
+${padding}        got = outputs(${act_in}(g, x, ${in_order}))
+        want = ${act_out}(g, outputs(x), ${out_order})
         compare("commutes with a random group element", got, want)
 
 
@@ -238,7 +240,11 @@ class NetworkText:
         for step in self.described.steps:
             if isinstance(step, Linear | Gate):
                 linears += 1
-                yield f"self.linear{linears} = {name}Linear{linears}(device=device, dtype=dtype)"
+                opening = f"self.linear{linears} = {name}Linear{linears}("
+                given = "device=device, dtype=dtype"
+                # Eight spaces stand before it, and one parenthesis after.
+                long = len(opening) + len(given) + 9 > WIDTH
+                yield from (opening, f"    {given}", ")") if long else (f"{opening}{given})",)
             elif isinstance(step, NormActivation):
                 norms += 1
                 over = len(word(after(step.order, step.each)))
