@@ -31,7 +31,9 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -40,6 +42,7 @@ from typing import Any, TypeAlias
 
 from tannaka.category.groups import Group
 from tannaka.category.groups import group as find_group
+from tannaka.category.product import Product
 from tannaka.codegen.generate import check_identifier
 from tannaka.codegen.modules.commuting import ODD, no_norm, no_pointwise
 from tannaka.codegen.network import after
@@ -59,6 +62,12 @@ ACTIVATIONS = {
     "tanh": "torch.tanh",
 }
 """What activations are in PyTorch."""
+
+
+# Errors show what they refuse, of any size and depth, in a line.
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxlong = _BRIEF.maxother = 80
+_BRIEF.maxlevel = 4
 
 
 @dataclass(frozen=True)
@@ -132,14 +141,9 @@ def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
         if suffix == ".toml":
             found: Any = tomllib.loads(text)
         elif suffix == ".json":
-            found = json.loads(text)
+            found = json.loads(text, object_pairs_hook=_table)
         elif suffix in (".yaml", ".yml"):
-            with needing("a description in YAML"):
-                yaml: Any = import_module("yaml")
-            try:
-                found = yaml.safe_load(text)
-            except yaml.YAMLError as error:
-                raise ValueError(" ".join(str(error).split())) from error
+            found = _yaml(text)
         else:
             raise DescriptionError(
                 f"{path}: a description is a file that ends in .toml, .json or .yaml"
@@ -151,6 +155,43 @@ def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise DescriptionError(f"{path}: a description is a table, got {type(found).__name__}")
     return found
+
+
+def _table(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A table of JSON, where the later of two entries with one name would hide the other."""
+    _named_once([name for name, _ in pairs])
+    return dict(pairs)
+
+
+def _named_once(names: Sequence[str]) -> None:
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise ValueError(f"a table says {twice[0]!r} twice")
+
+
+def _yaml(text: str) -> Any:
+    """What a text in YAML says; raises ValueError where it is none, or says something twice."""
+    with needing("a description in YAML"):
+        yaml: Any = import_module("yaml")
+    try:
+        waiting, done = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
+        while waiting:
+            node = waiting.pop()
+            # Aliases lead to the same node, also to one that they are in.
+            if not isinstance(node, yaml.CollectionNode) or id(node) in done:
+                continue
+            done.add(id(node))
+            if isinstance(node, yaml.MappingNode):
+                keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+                _named_once([key.value for key in keys])
+                waiting += [value for _, value in node.value]
+            else:
+                waiting += node.value
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except (AttributeError, LookupError) as error:
+        # What PyYAML raises where a value is not of the type that its tag names.
+        raise ValueError("a value is not of the type of its tag") from error
 
 
 def model(description: Mapping[str, Any]) -> Model:
@@ -172,21 +213,21 @@ def model(description: Mapping[str, Any]) -> Model:
     check_identifier(name)
     given = description["input"]
     _keys("input", given, {"order", "channels"})
-    order, channels = _order("input", given["order"]), _channels("input", given["channels"])
+    order, channels = _order("input", given["order"], group), _channels("input", given["channels"])
     layers = description["layers"]
     if not isinstance(layers, Sequence) or isinstance(layers, str) or not layers:
-        raise DescriptionError(f"layers must be a list of layers, got {layers!r}")
+        raise DescriptionError(f"layers must be a list of layers, got {_BRIEF.repr(layers)}")
     steps: list[Step] = []
     for number, layer in enumerate(layers, start=1):
         where = f"layer {number}"
         if not isinstance(layer, Mapping) or len(layer) != 1:
             raise DescriptionError(
                 f"{where} must be one of {{linear = {{...}}}}, {{activation = ...}}, "
-                f"{{norm_activation = ...}} and {{gate = ...}}, got {layer!r}"
+                f"{{norm_activation = ...}} and {{gate = ...}}, got {_BRIEF.repr(layer)}"
             )
         ((kind, value),) = layer.items()
         if kind == "linear":
-            step = _linear(where, value, order, channels)
+            step = _linear(where, value, group, order, channels)
             order, channels = step.l, step.out_channels
             steps.append(step)
         elif kind == "activation":
@@ -206,7 +247,7 @@ def model(description: Mapping[str, Any]) -> Model:
 
 def _keys(what: str, found: Any, needed: set[str], allowed: frozenset[str] = frozenset()) -> None:
     if not isinstance(found, Mapping):
-        raise DescriptionError(f"{what} must be a table, got {found!r}")
+        raise DescriptionError(f"{what} must be a table, got {_BRIEF.repr(found)}")
     if missing := needed - set(found):
         raise DescriptionError(f"{what} must say {', '.join(sorted(missing))}")
     if unknown := set(found) - needed - allowed:
@@ -218,36 +259,52 @@ def _keys(what: str, found: Any, needed: set[str], allowed: frozenset[str] = fro
 
 def _group(text: Any) -> Group:
     if not isinstance(text, str):
-        raise DescriptionError(f"group must be text such as 'S()' or 'O(3)', got {text!r}")
+        raise DescriptionError(
+            f"group must be text such as 'S()' or 'O(3)', got {_BRIEF.repr(text)}"
+        )
     return find_group(text)
 
 
-def _order(where: str, value: Any) -> Any:
-    """An order, or a word of axis types."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    if isinstance(value, list) and all(type(kind) is int and kind >= 0 for kind in value):
-        return tuple(value)
-    raise DescriptionError(
-        f"{where}: order must be 0, 1, ... or a list of axis types such as [0, 1], got {value!r}"
-    )
+def _order(where: str, value: Any, group: Group) -> Any:
+    """An order, or for products a word of axis types."""
+    if isinstance(group, Product):
+        kinds = isinstance(value, list | tuple) and all(type(kind) is int for kind in value)
+        if not kinds or not all(0 <= kind < len(group.factors) for kind in value):
+            raise DescriptionError(
+                f"{where}: order must be a list of axis types such as [0, 1], each from 0 to "
+                f"{len(group.factors) - 1}, for the product {group}; got {_BRIEF.repr(value)}"
+            )
+        value = tuple(value)
+    elif type(value) is not int or value < 0:
+        listed = ", not a list, which is for products of groups" * isinstance(value, list | tuple)
+        raise DescriptionError(
+            f"{where}: order must be 0, 1, ...{listed}; got {_BRIEF.repr(value)}"
+        )
+    try:
+        return group.word("order", value)
+    except ValueError as error:
+        raise DescriptionError(f"{where}: {error}") from None
 
 
 def _channels(where: str, value: Any) -> int:
-    if type(value) is not int or value < 1:
-        raise DescriptionError(f"{where}: channels must be 1, 2, ..., got {value!r}")
+    if type(value) is not int or not 1 <= value < 2**63:
+        raise DescriptionError(
+            f"{where}: channels must be 1, 2, ..., and less than 2^63; got {_BRIEF.repr(value)}"
+        )
     return value
 
 
-def _linear(where: str, value: Any, order: Any, channels: int) -> Linear:
+def _linear(where: str, value: Any, group: Group, order: Any, channels: int) -> Linear:
     _keys(where, value, {"order", "channels"}, frozenset({"bias", "reduce"}))
     bias, reduce = value.get("bias", True), value.get("reduce", "mean")
     if not isinstance(bias, bool):
-        raise DescriptionError(f"{where}: bias must be true or false, got {bias!r}")
+        raise DescriptionError(f"{where}: bias must be true or false, got {_BRIEF.repr(bias)}")
     if reduce not in ("mean", "sum"):
-        raise DescriptionError(f"{where}: reduce must be 'mean' or 'sum', got {reduce!r}")
+        raise DescriptionError(
+            f"{where}: reduce must be 'mean' or 'sum', got {_BRIEF.repr(reduce)}"
+        )
     out = _channels(where, value["channels"])
-    return Linear(order, _order(where, value["order"]), channels, out, bias, reduce)
+    return Linear(order, _order(where, value["order"], group), channels, out, bias, reduce)
 
 
 def _activation(where: str, value: Any, group: Group, order: Any) -> Activation:
@@ -263,14 +320,14 @@ def _activation(where: str, value: Any, group: Group, order: Any) -> Activation:
 def _norm_activation(
     where: str, value: Any, group: Group, order: Any, channels: int
 ) -> NormActivation:
-    name, each = _of_first_axes(where, "norm_activation", "each", value, order)
+    name, each = _of_first_axes(where, "norm_activation", "each", value, group, order)
     if reason := no_norm(group, order, each):
         raise DescriptionError(f"{where}: norm_activation does not commute: {reason}; take gate")
     return NormActivation(name, order, channels, each)
 
 
 def _gate(where: str, value: Any, group: Group, order: Any, channels: int) -> Gate:
-    name, scalars = _of_first_axes(where, "gate", "scalars", value, order)
+    name, scalars = _of_first_axes(where, "gate", "scalars", value, group, order)
     if reason := no_pointwise(group, scalars, odd=False):
         raise DescriptionError(
             f"{where}: gates of order {scalars} do not commute: {reason}; leave out scalars"
@@ -278,7 +335,9 @@ def _gate(where: str, value: Any, group: Group, order: Any, channels: int) -> Ga
     return Gate(name, Linear(order, scalars, channels, channels))
 
 
-def _of_first_axes(where: str, kind: str, key: str, value: Any, order: Any) -> tuple[str, Any]:
+def _of_first_axes(
+    where: str, kind: str, key: str, value: Any, group: Group, order: Any
+) -> tuple[str, Any]:
     """The function, and the order of the first axes that ``key`` names; none unless it is there."""
     unit: Any = 0 if isinstance(order, int) else ()
     if not isinstance(value, Mapping):
@@ -286,11 +345,7 @@ def _of_first_axes(where: str, kind: str, key: str, value: Any, order: Any) -> t
     _keys(f"{where}: {kind}", value, {"function"}, frozenset({key}))
     name, first = _function(where, kind, value["function"]), unit
     if key in value:
-        first = _order(f"{where}: {key}", value[key])
-        if type(first) is not type(order):
-            raise DescriptionError(
-                f"{where}: {key} must be written as the order is, {order!r}, got {value[key]!r}"
-            )
+        first = _order(f"{where}: {key}", value[key], group)
         try:
             after(order, first, key)
         except ValueError as error:
@@ -301,6 +356,6 @@ def _of_first_axes(where: str, kind: str, key: str, value: Any, order: Any) -> t
 def _function(where: str, kind: str, value: Any) -> str:
     if not isinstance(value, str) or value not in ACTIVATIONS:
         raise DescriptionError(
-            f"{where}: {kind} must be one of {', '.join(sorted(ACTIVATIONS))}, got {value!r}"
+            f"{where}: {kind} must be one of {', '.join(sorted(ACTIVATIONS))}, got {_BRIEF.repr(value)}"
         )
     return value

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +92,15 @@ NETWORKS = {
     ),
     "raw": described("S()", 1, 2, "sigmoid", gate("relu"), linear(1, 1), "softplus", gate("celu")),
     "legs": described("SO(1)", 2, 1, linear(1, 1, reduce="sum"), norm("tanh"), linear(1, 1)),
+    "flat": described("S(3)", 1, 1, *[linear(0, 1), "relu"] * 4),
+    "dead": described("S()", 1, 1, gate("relu"), linear(2, 3), "relu", linear(0, 1), "relu"),
+    "long": {**described("O(3)", 1, 1, norm("tanh"), linear(1, 1)), "name": "N" * 53},
     "one layer": described("S(5)", 2, 1, linear(2, 3)),
     "twins": described("S(5)", 2, 2, linear(2, 2), "relu", linear(2, 2), "relu", linear(2, 2)),
 }
 
 
-MASKED = ("graphs", "points", "molecules", "edges", "raw")
+MASKED = ("graphs", "points", "molecules", "edges", "raw", "dead")
 
 
 def written(name: str, backend: str = "auto") -> GeneratedNetwork:
@@ -264,6 +269,30 @@ def test_spoiled_networks_fail(tmp_path: Path) -> None:
         assert run(path).returncode == 1, what
 
 
+SPOILED = {
+    "molecules": [
+        ("self.norm3(x, None if mask is None else real(mask, WORD_IN_3))", "self.norm3(x)"),
+        ("if over and real is None", "if over"),
+        ("s = self.linear3(x, mask)", "s = self.linear3(x)"),
+    ],
+    "raw": [("self.linear1(x, mask)", "self.linear1(x)"), ("linear2(x, mask)", "linear2(x)")],
+    "dead": [("self.linear3(x, mask)", "self.linear3(x)")],
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_networks_that_see_padding_fail(name: str) -> None:
+    for right, wrong in SPOILED[name]:
+        code = written(name)
+        assert right in code.source
+        text = code.source.replace(right, wrong)
+        # The layers are checked elsewhere.
+        text = re.sub(r"^    check_\d+\(\)\n", "", text, flags=re.MULTILINE)
+        spoiled = replace(code, source=text).load()
+        with pytest.raises(SystemExit, match="does not see padding"):
+            sys.modules[spoiled.__module__].check()
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_text_is_as_formatters_and_checkers_leave_it(name: str, tmp_path: Path) -> None:
     path = written(name).save(tmp_path / "net.py")
@@ -351,7 +380,14 @@ BAD: list[tuple[dict[str, Any], str]] = [
     (described("Sp(4)", 1, 1, linear(1, 1), norm("relu")), "norm_.* Sp.* not keep .* take gate"),
     (described("O(3)", 2, 1, linear(2, 1), norm("relu", each=1)), "O.* no lengths of their own"),
     (described("S(4)", 1, 1, linear(1, 1), norm("relu", each=2)), "axes of each are the first of"),
-    (described("S(4)", 1, 1, linear(1, 1), norm("relu", each=[0])), "each must be written as"),
+    (described("S(4)", 1, 1, linear(1, 1), norm("relu", each=[0])), "each: .* not a list"),
+    (described("S(4)", [0], 1, linear(1, 1)), "input: order must be .* not a list, which is for"),
+    (described("S(4)", 10**30, 1, linear(1, 1)), "input: order is an order, .* at most 100,000"),
+    (described("S(4)", 1, 1, linear(10**30, 1), "relu"), "layer 1: order .* at most 100,000"),
+    (described("S(4)", 1, 10**400, linear(1, 1)), "input: channels must be .* less than"),
+    (described("S(4)*O(2)", 1, 1, linear(1, 1)), "input: order must be a list .* from 0 to 1"),
+    (described("S(4)*O(2)", [0], 1, linear([2], 1), "relu"), "layer 1: order .* from 0 to 1"),
+    (described("S(4)", 1, 1, ["x" * 500] * 50), "^layer 1 must be one of .{99,700}$"),
     (described("S(4)", 1, 1, linear(1, 1), norm("relu", each=-1)), "layer 2: each: order must be"),
     (described("S(4)", 1, 1, linear(1, 1), norm("cos")), "norm_activation must be one of celu"),
     (described("S(4)", 1, 1, linear(1, 1), norm("relu", scalars=1)), "there is no 'scalars'"),
@@ -402,6 +438,7 @@ def test_descriptions_are_read_from_files(tmp_path: Path) -> None:
         ("deep.json", "[" * 100_000, "is not JSON: .*recursion"),
         ("list.json", "[]", "a description is a table"),
         ("net.txt", "", "ends in .toml"),
+        ("twice.json", '{"a": {"linear": 1, "linear": 2}}', "a table says 'linear' twice"),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(DescriptionError, match=message):
@@ -420,9 +457,17 @@ def test_descriptions_are_read_from_yaml(tmp_path: Path) -> None:
         "layers:\n  - linear: {order: 2, channels: 3}\n"
     )
     assert read_description(tmp_path / "net.yaml") == NETWORKS["one layer"]
-    (tmp_path / "bad.yaml").write_text("a: [")
-    with pytest.raises(DescriptionError, match="is not YAML"):
-        read_description(tmp_path / "bad.yaml")
+    (tmp_path / "alias.yaml").write_text("a: &a {b: 1, c: *a}\nd: {<<: *a, b: 2}\n")
+    assert read_description(tmp_path / "alias.yaml")["d"]["b"] == 2
+    for text, message in (
+        ("a: [", "is not YAML"),
+        ("layers:\n  - linear: 1\n    linear: 2\n", "is not YAML: a table says 'linear' twice"),
+        ("a: !!int ''", "is not YAML: a value is not of the type of its tag"),
+        ("a: !!timestamp x", "is not YAML: a value is not of the type of its tag"),
+    ):
+        (tmp_path / "bad.yaml").write_text(text)
+        with pytest.raises(DescriptionError, match=message):
+            read_description(tmp_path / "bad.yaml")
 
 
 def test_the_same_description_gives_the_same_bytes() -> None:
