@@ -21,7 +21,7 @@ from tannaka.category.groups import Group
 from tannaka.category.product import Product
 from tannaka.category.symplectic import Sp
 from tannaka.diagrams.brauer import Brauer
-from tannaka.diagrams.diagram import Diagram
+from tannaka.diagrams.diagram import Diagram, natural
 from tannaka.diagrams.errors import BackendError
 from tannaka.diagrams.grood import Grood
 from tannaka.diagrams.jellyfish import Jellyfish
@@ -256,6 +256,21 @@ def word(order: Any) -> Word:
     ((0, 0), (0, 1))
     """
     return (0,) * order if isinstance(order, int) else tuple(order)
+
+
+def channel_count(name: str, value: object) -> int:
+    """How many channels a tensor has; raises TypeError or ValueError for what no tensor can have.
+
+    >>> channel_count("in_channels", 8)
+    8
+    """
+    number = natural(name, value, least=1, what="a number of channels")
+    if number >= 2**63:
+        raise ValueError(
+            f"{name} must be a number of channels, less than 2^63, got one of "
+            f"{number.bit_length():,} bits"
+        )
+    return number
 
 
 def after(order: Any, first: Any, name: str = "first") -> Any:

@@ -16,12 +16,11 @@ from tannaka.codegen.lowering.graph_plan import GraphPlan
 from tannaka.codegen.lowering.lower import factored, task
 from tannaka.codegen.lowering.matrix_plans import DensePlan, IsotypicPlan
 from tannaka.codegen.lowering.orbit_plan import MAX_PAIRS, OrbitPlan
-from tannaka.codegen.network import sizes
+from tannaka.codegen.network import channel_count, sizes
 from tannaka.codegen.notation import Reduce
 from tannaka.codegen.passes import optimise
 from tannaka.codegen.plan import Plan
 from tannaka.codegen.task import Task
-from tannaka.diagrams.diagram import natural
 from tannaka.diagrams.errors import BackendError, SizeError
 
 AnyPlan: TypeAlias = Plan | DensePlan | IsotypicPlan | OrbitPlan | GraphPlan
@@ -112,8 +111,8 @@ def plan_layer(
             f"layers for {hom.group} choose between orbits and graphs, basis='orbit' or 'diagram'; "
             f"they have no lowering {lowering!r}"
         )
-    in_channels = natural("in_channels", in_channels, least=1, what="a number of channels")
-    out_channels = natural("out_channels", out_channels, least=1, what="a number of channels")
+    in_channels = channel_count("in_channels", in_channels)
+    out_channels = channel_count("out_channels", out_channels)
     if reduce not in get_args(Reduce):
         raise ValueError(f"reduce must be 'mean' or 'sum', got {reduce!r}")
     if backend not in ("auto", "einsum"):

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, get_args
 
 from tannaka.category.groups import Group
 from tannaka.category.hom import Hom
-from tannaka.codegen.network import Network, Word, planned
+from tannaka.codegen.network import Network, Word, channel_count, planned
 from tannaka.codegen.notation import Reduce
 from tannaka.codegen.plan import (
     INPUT,
@@ -32,7 +32,7 @@ from tannaka.codegen.plan import (
 )
 from tannaka.codegen.task import Task
 from tannaka.codegen.trace import identity, verify
-from tannaka.diagrams.diagram import Diagram, flag, natural
+from tannaka.diagrams.diagram import Diagram, flag
 from tannaka.diagrams.errors import BackendError, SizeError
 from tannaka.diagrams.partition import restricted_growth
 
@@ -92,8 +92,8 @@ def checked_channels(in_channels: Any, out_channels: Any, reduce: Any) -> tuple[
     Those of NumPy overflow in later sums, and are equal to the others where plans are remembered.
     """
     channels = (
-        natural("in_channels", in_channels, least=1, what="a number of channels"),
-        natural("out_channels", out_channels, least=1, what="a number of channels"),
+        channel_count("in_channels", in_channels),
+        channel_count("out_channels", out_channels),
     )
     if reduce not in get_args(Reduce):
         raise ValueError(f"reduce must be 'mean' or 'sum', got {reduce!r}")

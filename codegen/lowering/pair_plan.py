@@ -30,7 +30,7 @@ from tannaka.codegen.lowering.lower import (
     task,
     turned_forms,
 )
-from tannaka.codegen.network import Network, Word, planned, sizes
+from tannaka.codegen.network import Network, Word, channel_count, planned, sizes
 from tannaka.codegen.notation import Reduce
 from tannaka.codegen.passes import optimise
 from tannaka.codegen.plan import (
@@ -47,7 +47,6 @@ from tannaka.codegen.plan import (
 )
 from tannaka.codegen.task import Task
 from tannaka.codegen.trace import Branch, identity, verify
-from tannaka.diagrams.diagram import natural
 from tannaka.diagrams.errors import BackendError
 
 LEFT, RIGHT = "x1", "x2"
@@ -191,7 +190,7 @@ def _task(
     if pairing not in get_args(Channels):
         raise ValueError(f"channels must be 'full' or 'channelwise', got {pairing!r}")
     first, second = (
-        natural(name, number, least=1, what="a number of channels")
+        channel_count(name, number)
         for name, number in zip(("in1_channels", "in2_channels"), channels, strict=True)
     )
     if pairing == "channelwise" and first != second:

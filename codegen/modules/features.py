@@ -8,9 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from tannaka.category.groups import Group
-from tannaka.codegen.network import letters, word
+from tannaka.codegen.network import channel_count, letters, word
 from tannaka.codegen.notation import shape
-from tannaka.diagrams.diagram import natural
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Features:
                 "tannaka.group('S(5)') finds one by its name"
             )
         object.__setattr__(self, "order", self.group.word("order", self.order))
-        channels = natural("channels", self.channels, least=1, what="a number of channels")
+        channels = channel_count("channels", self.channels)
         object.__setattr__(self, "channels", channels)
 
     @property

@@ -40,6 +40,7 @@ from tannaka.category.orthogonal import SO, O
 from tannaka.category.symmetric import S
 from tannaka.codegen.lowering.choose import lowered
 from tannaka.codegen.modules.linear import EquivariantLinear
+from tannaka.codegen.network import channel_count
 from tannaka.codegen.task import Task
 from tannaka.codegen.timing.floor import FLOAT, Work, least_work
 from tannaka.codegen.timing.rivals import ENTRANTS, LeftOutError, Rival
@@ -173,7 +174,7 @@ def bench(
     not run here; their rows say why. ``progress`` is told what comes next. Raises ValueError for a
     layer without weights, DisagreementError where two ways do not agree.
     """
-    natural("channels", case.channels, least=1, what="a number of channels")
+    channel_count("channels", case.channels)
     natural("batch", case.batch, least=1, what="a batch size")
     hom = Hom(case.group, case.k, case.l)
     if not hom.dimension:

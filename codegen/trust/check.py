@@ -13,6 +13,7 @@ from torch import nn
 from tannaka.category.groups import Group
 from tannaka.category.groups import group as find_group
 from tannaka.category.permutations import PermutationGroup
+from tannaka.codegen.network import channel_count
 from tannaka.codegen.trust.padding import member_at, open_factors
 from tannaka.codegen.trust.sampled import (
     DEFAULT_SIZES,
@@ -354,7 +355,7 @@ def _channels(f: object, given: Any, inputs: Side) -> tuple[int, ...]:
     if isinstance(given, list | dict):
         listed = matched(inputs.orders, given, "in_channels")
     return tuple(
-        1 if layout == "none" else natural("in_channels", c, least=1, what="a number of channels")
+        1 if layout == "none" else channel_count("in_channels", c)
         for c, layout in zip(listed, inputs.layouts, strict=True)
     )
 

@@ -16,6 +16,7 @@ from tannaka.category.groups import Group
 from tannaka.category.hom import MAX_LISTED, Hom
 from tannaka.category.product import Product
 from tannaka.codegen.generate import GeneratedCode, generate
+from tannaka.codegen.network import channel_count
 from tannaka.diagrams.bilabelled import BilabelledGraph
 from tannaka.diagrams.brauer import Brauer
 from tannaka.diagrams.counts import readable
@@ -333,8 +334,8 @@ class Session:
     def ask(self, in_channels: int, out_channels: int, backend: str) -> Session:
         """Say which layer is wanted."""
         layer = Layer(
-            natural("in_channels", in_channels, least=1, what="a number of channels"),
-            natural("out_channels", out_channels, least=1, what="a number of channels"),
+            channel_count("in_channels", in_channels),
+            channel_count("out_channels", out_channels),
             _one_of("backend", backend, BACKENDS),
         )
         return replace(self, layer=layer)
