@@ -102,7 +102,8 @@ ${checks}    torch.manual_seed(0)
             for name, parameter in network.named_parameters():
                 if name.endswith("bias"):
                     nn.init.normal_(parameter)
-            networks += [network] * bool(network(x).any())
+            if network(x).any():
+                networks.append(network)
             if len(networks) == 5:
                 break
         if not networks:
