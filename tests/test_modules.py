@@ -356,11 +356,17 @@ def test_distributed_training_finds_every_parameter_used(
     distributed.init_process_group(
         "gloo", init_method=f"file://{tmp_path}/rendezvous", rank=0, world_size=1
     )
-    try:
+
+    def train() -> None:
         model = torch.nn.parallel.DistributedDataParallel(quiet_layer(g, k, l, 2, 3))
         for _ in range(3):
             x = torch.randn(2, *(g.n,) * k, 2, dtype=torch.float64)
             model(x).square().sum().backward()
+
+    # The model ends before the group: as its last owner it would wait, with Python's lock held, for
+    # threads of the group that may want that lock.
+    try:
+        train()
     finally:
         distributed.destroy_process_group()
 
